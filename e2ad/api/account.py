@@ -1,0 +1,292 @@
+"""The account and its API keys."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from attrs import frozen
+from msgspec import UNSET, Meta, UnsetType
+
+from e2ad.api.operation import Call, Result, Scope, operation
+from e2ad.api.services import Services
+from e2ad.api.shapes import Instant
+from e2ad.api.views import ConfirmQuery, PageQuery
+from e2ad.core import errors
+from e2ad.core.events import parse_rfc3339, rfc3339
+from e2ad.core.signing import key_hash
+from e2ad.gateway.access import ACCOUNT_KEY, AGENT_KEY, KEY_PREFIX_CHARACTERS, Principal
+from e2ad.gateway.mint import new_id, new_secret, now
+from e2ad.storage import accounts
+
+__all__ = [
+    "OPERATIONS",
+    "AccountView",
+    "account_view",
+    "create_api_key",
+    "delete_api_key",
+    "get_account",
+    "list_api_keys",
+]
+
+
+@frozen
+class AccountUserView:
+    """The owner."""
+
+    id: str
+    email: str
+
+
+@frozen
+class LimitsCapsView:
+    """What the account may have."""
+
+    max_agents: int
+    max_domains: int
+    max_messages_month: int
+    max_storage_bytes: int
+
+
+@frozen
+class LimitsUsageView:
+    """What the account has."""
+
+    agents: int
+    domains: int
+    messages_month: int
+    storage_bytes: int
+
+
+@frozen
+class AccountView:
+    """The account behind the credential."""
+
+    user: AccountUserView
+    scope: str
+    plan_code: str
+    limits: LimitsCapsView
+    usage: LimitsUsageView
+    upgrade_url: str
+    agent_email: str | UnsetType = UNSET
+
+
+@frozen
+class APIKeyView:
+    """An API key; the key itself is shown once, when it is made."""
+
+    id: str
+    name: str
+    key_prefix: str
+    scope: str
+    created_at: Instant
+    agent_email: str | UnsetType = UNSET
+    expires_at: Instant | UnsetType = UNSET
+    last_used_at: Instant | UnsetType = UNSET
+
+
+@frozen
+class PageAPIKeyView:
+    """A page of keys."""
+
+    items: list[APIKeyView]
+    next_cursor: str | None
+
+
+@frozen
+class CreateAPIKeyRequest:
+    """A new key. An agent key is bound to one inbox."""
+
+    name: Annotated[str, Meta(max_length=200)] = ""
+    scope: Literal["account", "agent"] = "account"
+    agent_email: str | UnsetType = UNSET
+    expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+
+
+@frozen
+class CreateAPIKeyResponse:
+    """The new key, shown this once."""
+
+    key: str
+    id: str
+    name: str
+    key_prefix: str
+    scope: str
+    created_at: Instant
+    agent_email: str | UnsetType = UNSET
+    expires_at: Instant | UnsetType = UNSET
+    last_used_at: Instant | UnsetType = UNSET
+
+
+@frozen
+class DeleteApiKeyResult:
+    """The key that is revoked."""
+
+    deleted: bool
+    id: str
+
+
+@operation(
+    "getAccount",
+    "GET",
+    "/v1/account",
+    tag="account",
+    summary="Get the account",
+    success={200: AccountView},
+    errors=(errors.LimitsUnavailable,),
+    scope=Scope.ANY,
+)
+async def get_account(call: Call[None, None]) -> AccountView:
+    """Who the credential belongs to, its caps and what it uses."""
+    return await account_view(call.services, call.principal)
+
+
+async def account_view(services: Services, principal: Principal) -> AccountView:
+    """The account of a principal.
+
+    Raises:
+        LimitsUnavailable: the database does not answer.
+    """
+    try:
+        found = await accounts.overview(services.db, principal.account_id)
+    except errors.Unavailable as error:
+        raise errors.LimitsUnavailable from error
+    if found is None:
+        raise errors.Unauthorized
+    defaults = services.config.limits
+    return AccountView(
+        user=AccountUserView(found.id, found.email),
+        scope=principal.scope,
+        plan_code=found.plan_code or defaults.plan_code,
+        limits=LimitsCapsView(
+            max_agents=_cap(found.max_agents, defaults.max_agents),
+            max_domains=_cap(found.max_domains, defaults.max_domains),
+            max_messages_month=_cap(found.max_messages_month, defaults.max_messages_month),
+            max_storage_bytes=_cap(found.max_storage_bytes, defaults.max_storage_bytes),
+        ),
+        usage=LimitsUsageView(
+            agents=found.agents, domains=found.domains, messages_month=0, storage_bytes=found.storage_bytes
+        ),
+        upgrade_url=found.upgrade_url,
+        agent_email=principal.agent_email or UNSET,
+    )
+
+
+@operation(
+    "listApiKeys",
+    "GET",
+    "/v1/account/api-keys",
+    tag="account",
+    summary="List API keys",
+    query=PageQuery,
+    success={200: PageAPIKeyView},
+    errors=(errors.InvalidCursor,),
+)
+async def list_api_keys(call: Call[PageQuery, None]) -> PageAPIKeyView:
+    """Keys that work or have expired, newest first; revoked ones are gone."""
+    account_id, cursors = call.principal.account_id, call.services.cursors
+    before = None
+    if call.query.cursor:
+        at, key_id = cursors.open(call.query.cursor, account_id, "api_keys", {}, length=2)
+        before = (parse_rfc3339(at), key_id)
+    keys = await accounts.page_keys(call.services.db, account_id, before=before, limit=call.query.limit + 1)
+    page, cursor = keys[: call.query.limit], None
+    if len(keys) > call.query.limit:
+        cursor = cursors.seal(account_id, "api_keys", {}, [rfc3339(page[-1].created_at), page[-1].id])
+    return PageAPIKeyView([_view(key) for key in page], cursor)
+
+
+@operation(
+    "createApiKey",
+    "POST",
+    "/v1/account/api-keys",
+    tag="account",
+    summary="Create an API key",
+    body=CreateAPIKeyRequest,
+    success={201: CreateAPIKeyResponse},
+    errors=(errors.InvalidExpiresAt, errors.IdempotencyInFlight, errors.IdempotencyKeyReuse),
+    idempotent=True,
+)
+async def create_api_key(call: Call[None, CreateAPIKeyRequest]) -> Result:
+    """A key for the whole account, or for one inbox. The key is in this answer and nowhere else."""
+    body, account_id, db = call.body, call.principal.account_id, call.services.db
+    expires_at = body.expires_at.astimezone(UTC) if isinstance(body.expires_at, datetime) else None
+    if expires_at is not None and expires_at <= now():
+        raise errors.InvalidExpiresAt
+    agent_email = await _bound_agent(call)
+    key = new_secret(AGENT_KEY if agent_email else ACCOUNT_KEY)
+    fresh = accounts.NewKey(
+        account_id=account_id,
+        id=new_id("apk_"),
+        name=body.name,
+        key_hash=key_hash(key),
+        key_prefix=key[:KEY_PREFIX_CHARACTERS],
+        scope=body.scope,
+        agent_email=agent_email,
+        expires_at=expires_at,
+    )
+    async with db.transaction() as transaction:
+        stored = _view(await accounts.insert_key(transaction, fresh))
+        view = CreateAPIKeyResponse(
+            key=key,
+            id=stored.id,
+            name=stored.name,
+            key_prefix=stored.key_prefix,
+            scope=stored.scope,
+            created_at=stored.created_at,
+            agent_email=stored.agent_email,
+            expires_at=stored.expires_at,
+            last_used_at=stored.last_used_at,
+        )
+        return await call.settle(transaction, Result(201, view))
+
+
+@operation(
+    "deleteApiKey",
+    "DELETE",
+    "/v1/account/api-keys/{id}",
+    tag="account",
+    summary="Revoke an API key",
+    query=ConfirmQuery,
+    success={200: DeleteApiKeyResult},
+)
+async def delete_api_key(call: Call[ConfirmQuery, None]) -> DeleteApiKeyResult:
+    """The key stops working at once."""
+    key_id, account_id = call.path["id"], call.principal.account_id
+    if not await accounts.revoke_key(call.services.db, account_id, key_id, now()):
+        raise errors.NotFound
+    # The notification reaches every process, this one too, but not before this answer.
+    call.services.access.forget(account_id)
+    return DeleteApiKeyResult(deleted=True, id=key_id)
+
+
+async def _bound_agent(call: Call[None, CreateAPIKeyRequest]) -> str | None:
+    given = call.body.agent_email or ""
+    if call.body.scope == "account":
+        if given:
+            raise errors.InvalidRequest("agent_email is for keys with scope agent")
+        return None
+    email = given.strip().lower()
+    if not email:
+        raise errors.InvalidRequest("scope agent needs agent_email: the inbox that the key is for")
+    if not await accounts.has_live_agent(call.services.db, call.principal.account_id, email):
+        raise errors.NotFound("no agent of this account has the address in agent_email")
+    return email
+
+
+def _view(key: accounts.ApiKey) -> APIKeyView:
+    return APIKeyView(
+        id=key.id,
+        name=key.name,
+        key_prefix=key.key_prefix,
+        scope=key.scope,
+        created_at=rfc3339(key.created_at),
+        agent_email=key.agent_email or UNSET,
+        expires_at=rfc3339(key.expires_at) if key.expires_at else UNSET,
+        last_used_at=rfc3339(key.last_used_at) if key.last_used_at else UNSET,
+    )
+
+
+def _cap(own: int | None, default: int) -> int:
+    return default if own is None else own
+
+
+OPERATIONS = [get_account, list_api_keys, create_api_key, delete_api_key]

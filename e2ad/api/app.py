@@ -1,0 +1,157 @@
+"""The web application: both APIs, their documents and health, on one Quart-Trio app.
+
+API paths are answered on ASGI itself, through Quart's own seam for connections
+(`asgi_http_class`): the contract needs bodies limited while they stream and one answer for every
+way to be wrong, and a polling client is spared half the cost of a request. Every other path,
+the dashboard's among them, is ordinary Quart.
+"""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import trio
+from quart import Response as QuartResponse
+from quart_trio import QuartTrio
+from quart_trio.asgi import TrioASGIHTTPConnection
+
+from e2ad.api.classic.framework import ClassicRoute, plain
+from e2ad.api.dispatch import OperationEndpoint
+from e2ad.api.errors import envelope
+from e2ad.api.exchange import ClientGone, Exchange, Response, path_of
+from e2ad.api.operation import Operation
+from e2ad.api.routing import MethodUnknown, Router
+from e2ad.api.services import Services
+from e2ad.core.errors import InvalidRequest, MethodNotAllowed, NotFound
+
+__all__ = ["CLASSIC_MODULES", "MODULES", "Api", "build_app", "operations"]
+
+MODULES: Final = (
+    "e2ad.api.meta",
+    "e2ad.api.account",
+    "e2ad.api.agents",
+    "e2ad.api.messages",
+    "e2ad.api.conversations",
+    "e2ad.api.webhooks",
+    "e2ad.api.events",
+)
+"""Resource modules of `/v1`; each has `OPERATIONS`."""
+
+CLASSIC_MODULES: Final = (
+    "e2ad.api.classic.meta",
+    "e2ad.api.classic.agents",
+    "e2ad.api.classic.messages",
+    "e2ad.api.classic.conversations",
+    "e2ad.api.classic.webhooks",
+    "e2ad.api.classic.events",
+)
+"""Modules of `/api/v1`; each has `ROUTES`."""
+
+SEND_SECONDS: Final = 60.0
+
+
+class Endpoint(Protocol):
+    """Whatever answers a request of the API."""
+
+    async def respond(self, exchange: Exchange, path: Mapping[str, str]) -> Response:
+        """Answer it."""
+        ...
+
+
+def operations() -> list[Operation]:
+    """All operations of `/v1`, in the order of the modules."""
+    return [one for module in _load(MODULES) for one in module.OPERATIONS]
+
+
+def build_app(services: Services) -> "Api":
+    """The application over these services."""
+    from e2ad.api import documents, health
+
+    app = Api("e2ad", services)
+    declared = operations()
+    endpoints: list[tuple[str, str, Endpoint]] = []
+    endpoints += [(one.method, one.path, OperationEndpoint(one, services)) for one in declared]
+    routes: Iterable[ClassicRoute] = [one for module in _load(CLASSIC_MODULES) for one in module.ROUTES]
+    endpoints += [(one.method, one.path, one.bind(services)) for one in routes]
+    endpoints += documents.endpoints(declared)
+    endpoints += health.endpoints(services)
+    app.router = Router(endpoints)
+    return app
+
+
+class Connection(TrioASGIHTTPConnection):
+    """One HTTP request: ours by its path, or Quart's."""
+
+    app: "Api"
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        """Answer it."""
+        app, path = self.app, path_of(self.scope)
+        if not app.owns(path):
+            await super().__call__(receive, send)
+            return
+        exchange = Exchange.from_scope(self.scope, receive, app.services.trusted_proxies)
+        try:
+            response = await app.respond(exchange)
+            with trio.move_on_after(SEND_SECONDS):
+                await response.send(send, exchange.request_id)
+        except ClientGone:
+            return
+
+
+class Api(QuartTrio):
+    """Quart-Trio with the API's paths taken out."""
+
+    asgi_http_class = Connection
+    router: Router[Endpoint]
+
+    def __init__(self, name: str, services: Services) -> None:
+        super().__init__(name, static_folder=None)
+        self.services = services
+        self.register_error_handler(404, _not_found)
+        self.register_error_handler(405, _method_not_allowed)
+
+    def owns(self, path: str) -> bool:
+        """Whether the API answers this path (also when the answer is that it knows no such path)."""
+        return path.startswith(("/v1/", "/api/")) or path in _TOP
+
+    async def respond(self, exchange: Exchange) -> Response:
+        """Find the endpoint and let it answer.
+
+        Raises:
+            ClientGone: nobody is left to be answered.
+        """
+        envelopes = exchange.raw_path == "/v1" or exchange.raw_path.startswith("/v1/")
+        try:
+            found = self.router.find(exchange.method, exchange.segments())
+        except MethodUnknown:
+            return envelope(MethodNotAllowed(), exchange) if envelopes else plain(405, "method not allowed")
+        except InvalidRequest as error:
+            return envelope(error, exchange) if envelopes else plain(400, error.message)
+        if found is None:
+            return envelope(NotFound(), exchange) if envelopes else plain(404, "not found")
+        endpoint, path = found
+        return await endpoint.respond(exchange, path)
+
+
+_TOP = frozenset({"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json"})
+
+
+async def _not_found(_: Exception) -> QuartResponse:
+    return QuartResponse("not found\n", 404, content_type="text/plain; charset=utf-8")
+
+
+async def _method_not_allowed(_: Exception) -> QuartResponse:
+    return QuartResponse("method not allowed\n", 405, content_type="text/plain; charset=utf-8")
+
+
+def _load(names: Iterable[str]) -> list[Any]:
+    """Import the modules of a list. One that is not there is left out; one that fails to import is not."""
+    modules = []
+    for name in names:
+        try:
+            modules.append(importlib.import_module(name))
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+    return modules

@@ -1,0 +1,227 @@
+"""One HTTP request and its answer, straight on ASGI.
+
+Bodies are read as a stream against the operation's own limit, which an ordinary framework
+request cannot do: it gathers the body before anybody has said how large it may be.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+import trio
+from attrs import field, frozen
+
+from e2ad.core.errors import InvalidRequest, PayloadTooLarge
+
+__all__ = ["BODY_SECONDS", "ClientGone", "Exchange", "Response", "client_address", "request_id_for"]
+
+BODY_SECONDS: Final = 60.0
+"""For a whole body, however large: 40 MiB in that time is less than 6 Mbit/s."""
+MAX_QUERY_FIELDS: Final = 200
+MAX_REQUEST_ID_CHARACTERS: Final = 200
+"""A longer X-Request-Id is replaced: the id is written to every log line."""
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ClientGone(Exception):
+    """The client went away, or took too long, before its request was complete: nobody is left to answer."""
+
+
+@frozen
+class Response:
+    """Status, headers and all of the body."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(factory=dict)
+
+    async def send(self, send: Send, request_id: str) -> None:
+        """Write it to the client. Every answer carries its request id and `nosniff`."""
+        headers = [
+            (b"content-type", self.content_type.encode("latin-1")),
+            (b"content-length", str(len(self.body)).encode()),
+            (b"x-request-id", request_id.encode("latin-1")),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        headers.extend((name.lower().encode("latin-1"), _header_value(value)) for name, value in self.headers.items())
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+@frozen
+class Exchange:
+    """One request as it came.
+
+    Attributes:
+        segments: of the path, percent-encoding undone in each one alone.
+        headers: lower-case names; of a repeated one the first.
+        client_address: of the client; a trusted proxy's word for it where one is before us.
+    """
+
+    method: str
+    raw_path: str
+    raw_query: bytes
+    headers: Mapping[str, str]
+    client_address: str
+    request_id: str
+    receive: Receive = field(repr=False)
+
+    @classmethod
+    def from_scope(cls, scope: Mapping[str, Any], receive: Receive, trusted: Iterable[Network]) -> "Exchange":
+        """From an ASGI HTTP scope."""
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        peer = (scope.get("client") or ("",))[0]
+        return cls(
+            method=scope["method"],
+            raw_path=path_of(scope),
+            raw_query=scope.get("query_string", b""),
+            headers=headers,
+            client_address=client_address(peer, headers, trusted),
+            request_id=request_id_for(headers),
+            receive=receive,
+        )
+
+    def segments(self) -> list[str]:
+        """The decoded segments of the path.
+
+        Raises:
+            InvalidRequest: invalid UTF-8 or NUL.
+        """
+        return [_clean(unquote(segment, errors="strict")) for segment in _guarded(self.raw_path).strip("/").split("/")]
+
+    def query(self) -> dict[str, str]:
+        """The first value of each query parameter; raises as `query_lists`."""
+        return {name: values[0] for name, values in self.query_lists().items()}
+
+    def query_lists(self) -> dict[str, list[str]]:
+        """All values of each query parameter.
+
+        Raises:
+            InvalidRequest: invalid UTF-8, NUL, or more parameters than anybody needs.
+        """
+        if not self.raw_query:
+            return {}
+        try:
+            pairs = parse_qsl(
+                self.raw_query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
+            )
+        except ValueError as error:
+            raise InvalidRequest(
+                "the query string is not valid percent-encoded UTF-8, or has too many fields"
+            ) from error
+        values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            values.setdefault(_clean(name), []).append(_clean(value))
+        return values
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body, never keeping more than `limit` bytes of it.
+
+        Raises:
+            PayloadTooLarge: with what was declared, else with what was seen until then.
+            ClientGone: the client closed, or did not send its body in time.
+        """
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise _too_large(int(declared), limit)
+        chunks: list[bytes] = []
+        size = 0
+        with trio.move_on_after(BODY_SECONDS):
+            while True:
+                event = await self.receive()
+                if event["type"] != "http.request":
+                    raise ClientGone
+                chunk = event.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(size, limit)
+                chunks.append(chunk)
+                if not event.get("more_body", False):
+                    return b"".join(chunks)
+        raise ClientGone
+
+
+def path_of(scope: Mapping[str, Any]) -> str:
+    """The path as it came, still percent-encoded."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return str(raw.decode("latin-1").partition("?")[0])
+
+
+def request_id_for(headers: Mapping[str, str]) -> str:
+    """The client's own id when it sent a usable one, else a fresh one."""
+    given = headers.get("x-request-id", "")
+    if given and len(given) <= MAX_REQUEST_ID_CHARACTERS and given.isprintable():
+        return given
+    return "req_" + secrets.token_hex(12)
+
+
+def client_address(peer: str, headers: Mapping[str, str], trusted: Iterable[Network]) -> str:
+    """The address that requests are counted by.
+
+    What a proxy says about its client is believed only when the peer itself is a trusted proxy;
+    of `X-Forwarded-For` then the last entry that is not a trusted proxy again, because what
+    stands before it was written by the client.
+    """
+    networks = tuple(trusted)
+    if not networks or not _inside(peer, networks):
+        return peer
+    if named := headers.get("cf-connecting-ip", "").strip():
+        return named if _is_address(named) else peer
+    for entry in reversed(headers.get("x-forwarded-for", "").split(",")):
+        address = entry.strip()
+        if not _is_address(address):
+            break
+        if not _inside(address, networks):
+            return address
+    return peer
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _inside(text: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def _guarded(raw_path: str) -> str:
+    try:
+        unquote(raw_path, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("the path is not valid percent-encoded UTF-8") from error
+    return raw_path
+
+
+def _clean(text: str) -> str:
+    if "\0" in text:
+        raise InvalidRequest("NUL characters are not allowed in a request")
+    return text
+
+
+def _header_value(value: str) -> bytes:
+    return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
+
+
+def _too_large(actual: int, limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"the request body has more than {limit} bytes",
+        details={"scope": "request_body", "actual_bytes": actual, "max_bytes": limit},
+    )

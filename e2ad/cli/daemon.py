@@ -1,0 +1,141 @@
+"""`e2ad`: run the daemon, and the few things an operator does beside it."""
+
+import json
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from e2ad import __version__, daemon, maillog
+from e2ad.cli import develop
+from e2ad.config import EX_CONFIG, Config, ConfigError, load
+from e2ad.core.errors import Failure
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A real, authenticated e-mail address for AI agents."""
+
+
+def _configuration(path: Path | None, need: tuple[str, ...], base: Mapping[str, Any] | None = None) -> Config:
+    """The configuration, or exit 78 with every problem on stderr."""
+    try:
+        config = load(path, need=need, base=base)
+    except ConfigError as error:
+        click.echo(f"{len(error.problems)} problem(s) in the configuration:", err=True)
+        for problem in error.problems:
+            click.echo(f"  {problem}", err=True)
+        sys.exit(EX_CONFIG)
+    maillog.configure(config.log.level, config.log.format)
+    return config
+
+
+_config_option = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(exists=False, dir_okay=False, path_type=Path),
+    envvar="E2AD_CONFIG",
+    help="A TOML file; config.example.toml has every key.",
+)
+
+
+@main.command()
+@_config_option
+@click.option("--roles", default="smtp,http,worker", show_default=True, help="Which parts this process runs.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that share the ports."
+)
+@click.option("--bootstrap-email", help="Make an account and a key for this address, print them, and exit.")
+def serve(path: Path | None, roles: str, workers: int, bootstrap_email: str | None) -> None:
+    """Run e2ad until it gets SIGTERM or SIGINT."""
+    config = _configuration(path, ("database.url", "signing.secrets"))
+    if bootstrap_email is not None:
+        _bootstrap(config, bootstrap_email, as_json=False)
+        return
+    wanted = frozenset(role.strip() for role in roles.split(",") if role.strip())
+    unknown = wanted - daemon.ROLES
+    if unknown or not wanted:
+        raise click.BadParameter(f"choose from {', '.join(sorted(daemon.ROLES))}", param_hint="--roles")
+    _exit_with(partial(daemon.run, config, roles=wanted, workers=workers, argv=_child_argv(path, roles)))
+
+
+def _child_argv(path: Path | None, roles: str) -> list[str]:
+    argv = [sys.executable, "-m", "e2ad", "serve", "--roles", roles]
+    return argv if path is None else [*argv, "-c", str(path)]
+
+
+@main.command()
+@_config_option
+@click.argument("email")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of two lines.")
+def bootstrap(path: Path | None, email: str, as_json: bool) -> None:
+    """Make an account for EMAIL (if there is none) and a new API key, shown once."""
+    _bootstrap(_configuration(path, ("database.url", "signing.secrets")), email, as_json=as_json)
+
+
+def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
+    try:
+        made = trio.run(daemon.bootstrap, config, email)
+    except Failure as failure:
+        raise click.ClickException(failure.message) from failure
+    if as_json:
+        click.echo(json.dumps({"user_id": made.account_id, "email": made.email, "api_key": made.api_key}))
+    else:
+        click.echo(f"User:    {made.email} (id={made.account_id})")
+        click.echo(f"API key: {made.api_key}")
+    click.echo("The key is shown this once and cannot be read again: keep it safe.", err=True)
+
+
+@main.command()
+@_config_option
+@click.option("--verify", is_flag=True, help="Change nothing; fail if a migration is missing.")
+def migrate(path: Path | None, verify: bool) -> None:
+    """Bring the database to this version's schema."""
+    config = _configuration(path, ("database.url",))
+    try:
+        applied = trio.run(daemon.migrate, config, "verify" if verify else "auto")
+    except Exception as error:
+        raise click.ClickException(maillog.reason_of(error)) from error
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("the schema is up to date")
+
+
+@main.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command()
+@_config_option
+def check(path: Path | None) -> None:
+    """Say everything that is wrong with the configuration, or that it is fine."""
+    _configuration(path, ("database.url", "signing.secrets"))
+    click.echo("the configuration is fine")
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"e2ad {__version__}")
+
+
+main.add_command(develop.dev)
+
+
+def _exit_with(run: Any) -> None:
+    """Run a Trio program; a failure is one line and exit 1, not a page of stack."""
+    try:
+        trio.run(run)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the outermost place: a person reads one line
+        click.echo(f"e2ad: {maillog.reason_of(error)}", err=True)
+        sys.exit(1)

@@ -1,0 +1,144 @@
+"""`e2a listen` and `e2a read`: events as they come, messages for the eye."""
+
+import base64
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import click
+import httpx2
+import trio
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from e2ad.sdk import E2AClient, E2AError, listen
+
+__all__ = ["run", "show_message", "write_raw"]
+
+FORWARD_SECONDS = 30.0
+
+
+def run(
+    client: E2AClient,
+    email: str,
+    console: Console,
+    *,
+    forward: str | None,
+    forward_token: str | None,
+    once: bool,
+    as_json: bool,
+) -> None:
+    """Listen until Ctrl-C (or the first message, with `once`)."""
+    click.echo(f"listening for {email} at {client.base_url} (Ctrl-C ends)", err=True)
+
+    async def handle(event: Mapping[str, Any]) -> None:
+        if as_json:
+            click.echo(json.dumps(event, ensure_ascii=False))
+        else:
+            _show_event(console, event)
+        if forward is not None and event["type"] == "email.received":
+            await _forward(client, event, forward, forward_token)
+        if once:
+            raise _Enough
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_signal, nursery.cancel_scope)
+            await listen(client.base_url, client.api_key, email, handle, on_state=partial(click.echo, err=True))
+
+    try:
+        trio.run(main)
+    except BaseExceptionGroup as group:
+        _, rest = group.split(_Enough)
+        if rest is not None:
+            raise _innermost(rest) from None
+
+
+class _Enough(Exception):
+    """One message was wanted, one has come."""
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+async def _until_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+async def _forward(client: E2AClient, event: Mapping[str, Any], url: str, token: str | None) -> None:
+    """POST the whole message; a target that fails is reported, the listening goes on."""
+    data = event["data"]
+    try:
+        message = await trio.to_thread.run_sync(client.get_message, data["delivered_to"], data["message_id"])
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with httpx2.AsyncClient(timeout=FORWARD_SECONDS, trust_env=False) as http:
+            response = await http.post(url, json=dict(message), headers=headers)
+        click.echo(f"forwarded {data['message_id']}: {response.status_code}", err=True)
+    except (httpx2.HTTPError, E2AError) as error:
+        click.echo(f"could not forward {data['message_id']}: {error}", err=True)
+
+
+def _show_event(console: Console, event: Mapping[str, Any]) -> None:
+    data = event["data"]
+    trust = _trust(data.get("verified_domain"), event.get("auth_headers"))
+    line = Text()
+    line.append(event["created_at"][:19].replace("T", " ") + "  ", style="dim")
+    line.append(str(data.get("header_from") or "(no sender)"), style="bold")
+    line.append("  " + str(data.get("subject") or "(no subject)"))
+    line.append("  " + trust[0], style=trust[1])
+    line.append(f"  {data.get('message_id', event['type'])}", style="dim")
+    console.print(line)
+
+
+def show_message(console: Console, message: Mapping[str, Any]) -> None:
+    """A message for a person: who, what, how far to be trusted, and its new text."""
+    trust = _trust(message["verified_domain"], message.get("auth_headers"))
+    head = Text()
+    for name, value in (
+        ("From", message["header_from"] or "(none)"),
+        ("To", ", ".join(message["to"])),
+        ("Cc", ", ".join(message["cc"])),
+        ("Date", message["created_at"]),
+    ):
+        if value:
+            head.append(f"{name + ':':<10}", style="dim")
+            head.append(f"{value}\n")
+    head.append(f"{'Sender:':<10}", style="dim")
+    head.append(trust[0], style=trust[1])
+    if message["authentication"]:
+        evidence = message["authentication"]
+        dkim = ", ".join(result["status"] for result in evidence["dkim"]) or "none"
+        head.append(
+            f"  (spf {evidence['spf']['status']}, dkim {dkim}, dmarc {evidence['dmarc']['status']})", style="dim"
+        )
+    console.print(Panel(head, title=Text(message["subject"] or "(no subject)"), title_align="left"))
+    parsed = message.get("parsed") or {}
+    console.print(Text(parsed.get("text", "")))
+    for attachment in message["attachments"]:
+        name = attachment.get("filename") or "(unnamed)"
+        console.print(
+            Text(f"[attachment {attachment['index']}: {name}, {attachment['size_bytes']} bytes]", style="dim")
+        )
+
+
+def write_raw(message: Mapping[str, Any]) -> None:
+    """The mail's own bytes on stdout."""
+    sys.stdout.buffer.write(base64.b64decode(message["raw_message"] or ""))
+
+
+def _trust(verified_domain: str | None, headers: Mapping[str, str] | None) -> tuple[str, str]:
+    if verified_domain:
+        return f"verified: {verified_domain}", "green"
+    if headers and headers.get("X-E2A-Auth-Verified") == "true":
+        return "verified by alignment", "green"
+    return "not verified", "yellow"

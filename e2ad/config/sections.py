@@ -1,0 +1,332 @@
+"""What can be configured: every key, its default, and what makes a value wrong.
+
+Every default lives here and nowhere else; `config.example.toml` is held equal by a test.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from attrs import Factory, field, frozen
+
+__all__ = [
+    "Authentication",
+    "Check",
+    "Config",
+    "Dashboard",
+    "Database",
+    "Dns",
+    "Egress",
+    "Features",
+    "Gate",
+    "Grace",
+    "Http",
+    "Limits",
+    "Log",
+    "RateLimits",
+    "Relay",
+    "Retention",
+    "Signing",
+    "Smtp",
+    "Webhooks",
+    "Websocket",
+]
+
+Check = Callable[[Any], str | None]
+"""A sentence that says what is wrong with a value, or None."""
+
+
+def _at_least(minimum: float) -> Check:
+    return lambda value: None if value >= minimum else f"must be at least {minimum:g}"
+
+
+def _between(low: float, high: float) -> Check:
+    return lambda value: None if low <= value <= high else f"must lie between {low:g} and {high:g}"
+
+
+def _one_of(*words: str) -> Check:
+    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
+
+
+def _networks(value: tuple[str, ...]) -> str | None:
+    for text in value:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            return f"{text!r} is not a network; write it like 10.0.0.0/8"
+        if network.prefixlen == 0:
+            return f"{text!r} would trust everybody; name the networks that you mean"
+    return None
+
+
+def _any_networks(value: tuple[str, ...]) -> str | None:
+    for text in value:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            return f"{text!r} is not a network; write it like 10.0.0.0/8"
+    return None
+
+
+def _nameservers(value: tuple[str, ...]) -> str | None:
+    for text in value:
+        host, _, port = text.rpartition(":")
+        try:
+            ipaddress.ip_address(host.strip("[]") if host else text)
+            if host and not 0 < int(port) < 65536:
+                raise ValueError(port)
+        except ValueError:
+            return f"{text!r} is not host:port with an IP address; write it like 127.0.0.1:53"
+    return None
+
+
+def _stub_zones(value: tuple[str, ...]) -> str | None:
+    for text in value:
+        zone, _, server = text.partition("=")
+        if not zone or _nameservers((server,)) is not None:
+            return f"{text!r} is not zone=host:port; write it like test=127.0.0.1:5353"
+    return None
+
+
+def _secrets(value: tuple[str, ...]) -> str | None:
+    for position, secret in enumerate(value):
+        if len(secret.encode()) < 32:
+            return f"entry {position} has fewer than 32 bytes; make one with: openssl rand -hex 32"
+    return None
+
+
+def _schedule(value: tuple[float, ...]) -> str | None:
+    if not value or any(wait < 0 for wait in value):
+        return "needs at least one wait in seconds, none negative"
+    return None
+
+
+def _port(value: int) -> str | None:
+    return None if 0 <= value <= 65535 else "must be a port number (0 picks a free one)"
+
+
+def _key(default: Any, check: Check | None = None, *, secret: bool = False) -> Any:
+    """One configuration key: its default, what makes a value wrong, whether it is a secret."""
+    return field(default=default, metadata={"check": check, "secret": secret})
+
+
+@frozen
+class Log:
+    """How e2ad talks to journald or a terminal."""
+
+    level: str = _key("info", _one_of("debug", "info", "warning", "error"))
+    format: str = _key("auto", _one_of("auto", "json", "text"))
+
+
+@frozen
+class Database:
+    """PostgreSQL. `migrations`: apply what is new, only verify, or skip."""
+
+    url: str = _key("", secret=True)
+    pool_size: int = _key(8, _between(2, 200))
+    acquire_seconds: float = _key(10.0, _at_least(0.1))
+    statement_seconds: float = _key(30.0, _at_least(1))
+    migrations: str = _key("auto", _one_of("auto", "verify", "skip"))
+
+
+@frozen
+class Smtp:
+    """The door for mail. An empty `host` means every address; `domain` is our name in the banner and MX."""
+
+    host: str = _key("")
+    port: int = _key(2525, _port)
+    domain: str = _key("localhost")
+    tls_cert: str = _key("")
+    tls_key: str = _key("")
+    proxy_trusted_cidrs: tuple[str, ...] = _key((), _networks)
+    proxy_header_seconds: float = _key(5.0, _at_least(0.1))
+    max_message_bytes: int = _key(26_214_400, _at_least(65_536))
+    max_recipients: int = _key(100, _between(1, 10_000))
+    max_connections: int = _key(1000, _at_least(1))
+    max_connections_per_peer: int = _key(50, _at_least(1))
+    max_errors: int = _key(10, _at_least(1))
+    max_received_fields: int = _key(100, _at_least(10))
+    idle_seconds: float = _key(300.0, _at_least(0.1))
+    session_seconds: float = _key(1800.0, _at_least(1))
+    write_seconds: float = _key(30.0, _at_least(0.1))
+    accept_seconds: float = _key(60.0, _at_least(1))
+    greeting_delay_seconds: float = _key(0.0, _between(0, 60))
+    data_bytes_per_second: int = _key(1024, _at_least(0))
+    memory_bytes: int = _key(268_435_456, _at_least(1_048_576))
+    spool_dir: str = _key("")
+
+
+@frozen
+class Http:
+    """The door for clients. `public_url` is how the world reaches it; links are built from it."""
+
+    host: str = _key("")
+    port: int = _key(8080, _port)
+    public_url: str = _key("")
+    trusted_proxies: tuple[str, ...] = _key((), _networks)
+    max_connections: int = _key(4000, _at_least(1))
+    header_seconds: float = _key(10.0, _at_least(0.1))
+    keep_alive_seconds: float = _key(120.0, _at_least(1))
+
+
+@frozen
+class Dashboard:
+    """The door for people, a port of its own."""
+
+    host: str = _key("")
+    port: int = _key(3000, _port)
+
+
+@frozen
+class Dns:
+    """Name servers as `host:port`; empty means those of the system.
+
+    A stub zone, `test=127.0.0.1:5353`, sends questions about one domain to a server of its own.
+    """
+
+    nameservers: tuple[str, ...] = _key((), _nameservers)
+    stub_zones: tuple[str, ...] = _key((), _stub_zones)
+    timeout_seconds: float = _key(5.0, _between(0.1, 60))
+    attempt_seconds: float = _key(2.0, _between(0.05, 30))
+    cache_entries: int = _key(4096, _at_least(16))
+    concurrency: int = _key(64, _at_least(1))
+
+
+@frozen
+class Authentication:
+    """SPF, DKIM, DMARC, ARC: one deadline for all of them; large mail is checked in worker processes."""
+
+    deadline_seconds: float = _key(10.0, _between(0.1, 120))
+    authserv_id: str = _key("")
+    worker_processes: int = _key(1, _between(0, 64))
+
+
+@frozen
+class Signing:
+    """The deployment's secrets, newest first: they seal what is stored and sign links and cursors."""
+
+    secrets: tuple[str, ...] = _key((), _secrets, secret=True)
+
+
+@frozen
+class Webhooks:
+    """Deliveries out. `retry_schedule_seconds` are the waits after each failed attempt but the last."""
+
+    retry_schedule_seconds: tuple[float, ...] = _key((60, 300, 900, 3600, 14_400, 28_800, 57_600), _schedule)
+    attempt_seconds: float = _key(15.0, _between(0.1, 300))
+    concurrency: int = _key(64, _between(1, 1024))
+    per_endpoint: int = _key(4, _between(1, 64))
+    poll_seconds: float = _key(30.0, _between(0.05, 600))
+    sweep_seconds: float = _key(300.0, _between(0.05, 3600))
+
+
+@frozen
+class Egress:
+    """What deliveries may reach beyond public addresses over https."""
+
+    allow_networks: tuple[str, ...] = _key((), _any_networks)
+    allow_http: bool = _key(default=False)
+    ca_file: str = _key("")
+
+
+@frozen
+class Relay:
+    """The upstream for mail to people. An empty host means that none leaves."""
+
+    host: str = _key("")
+    port: int = _key(587, _port)
+    tls: str = _key("starttls", _one_of("none", "starttls", "implicit"))
+    username: str = _key("")
+    password: str = _key("", secret=True)
+    retry_schedule_seconds: tuple[float, ...] = _key((30, 120, 600, 3600, 14_400), _schedule)
+
+
+@frozen
+class RateLimits:
+    """Requests a minute; 0 switches a limit off."""
+
+    poll_per_minute: int = _key(240, _at_least(0))
+    send_per_minute: int = _key(60, _at_least(0))
+    create_agent_per_hour: int = _key(200, _at_least(0))
+
+
+@frozen
+class Limits:
+    """Caps for accounts that have none of their own."""
+
+    plan_code: str = _key("default")
+    max_agents: int = _key(1_000_000, _at_least(0))
+    max_domains: int = _key(1_000_000, _at_least(0))
+    max_messages_month: int = _key(1_000_000_000, _at_least(0))
+    max_storage_bytes: int = _key(1_125_899_906_842_624, _at_least(0))
+
+
+@frozen
+class Websocket:
+    """Push to agents without a public URL."""
+
+    ping_seconds: float = _key(30.0, _between(0.05, 600))
+    pong_seconds: float = _key(10.0, _between(0.05, 120))
+    send_seconds: float = _key(5.0, _between(0.05, 120))
+    window: int = _key(256, _between(1, 100_000))
+    poll_seconds: float = _key(15.0, _between(0.05, 600))
+
+
+@frozen
+class Gate:
+    """Holds: how often those that ran out are looked for."""
+
+    sweep_seconds: float = _key(60.0, _between(0.05, 3600))
+
+
+@frozen
+class Retention:
+    """Days after which what is done is deleted."""
+
+    trash_days: int = _key(30, _at_least(1))
+    event_days: int = _key(30, _at_least(1))
+    delivery_days: int = _key(90, _at_least(1))
+
+
+@frozen
+class Features:
+    """What may be switched off while the rest keeps working."""
+
+    outbox: bool = _key(default=True)
+    screening: bool = _key(default=True)
+    dashboard: bool = _key(default=True)
+    mcp: bool = _key(default=True)
+
+
+@frozen
+class Grace:
+    """Seconds that each storey gets to finish when e2ad stops; their sum is below the unit's TimeoutStopSec."""
+
+    doors_seconds: float = _key(10.0, _between(0, 300))
+    attempts_seconds: float = _key(16.0, _between(0, 300))
+    database_seconds: float = _key(5.0, _between(0, 300))
+
+
+@frozen
+class Config:
+    """Everything a running e2ad was told."""
+
+    shared_domain: str = _key("")
+    log: Log = Factory(Log)
+    database: Database = Factory(Database)
+    smtp: Smtp = Factory(Smtp)
+    http: Http = Factory(Http)
+    dashboard: Dashboard = Factory(Dashboard)
+    dns: Dns = Factory(Dns)
+    authentication: Authentication = Factory(Authentication)
+    signing: Signing = Factory(Signing)
+    webhooks: Webhooks = Factory(Webhooks)
+    egress: Egress = Factory(Egress)
+    relay: Relay = Factory(Relay)
+    rate_limits: RateLimits = Factory(RateLimits)
+    limits: Limits = Factory(Limits)
+    websocket: Websocket = Factory(Websocket)
+    gate: Gate = Factory(Gate)
+    retention: Retention = Factory(Retention)
+    features: Features = Factory(Features)
+    grace: Grace = Factory(Grace)

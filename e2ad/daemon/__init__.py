@@ -1,0 +1,12 @@
+"""The daemon: how the rooms are put together, started, watched and stopped.
+
+`tree` is the nursery tree of one process and the only place that builds collaborators;
+`processes` supervises several of them; `systemd` speaks to the service manager; `operate`
+has what an operator does without a running daemon. Nesting is the shutdown order.
+"""
+
+from e2ad.daemon.operate import Bootstrapped, bootstrap, migrate
+from e2ad.daemon.processes import run
+from e2ad.daemon.tree import ROLES, Doors, serve
+
+__all__ = ["ROLES", "Bootstrapped", "Doors", "bootstrap", "migrate", "run", "serve"]

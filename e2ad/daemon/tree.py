@@ -1,0 +1,332 @@
+"""The nursery tree of one process: the only place where collaborators are built.
+
+Nesting is the shutdown order. Doors stop first: they take nothing new and finish what they
+have. Then the engine room: attempts in flight end, outcomes are written. The pool is last.
+Each storey has its grace; what ignores it is cancelled.
+"""
+
+import ipaddress
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+from attrs import frozen
+
+from e2ad import maillog
+from e2ad.api import front, health, stream
+from e2ad.api.app import build_app
+from e2ad.api.services import Services
+from e2ad.config import Config, ConfigError
+from e2ad.core.sealing import KeyRing
+from e2ad.daemon import systemd
+from e2ad.dashboard.views import build_dashboard
+from e2ad.delivery.egress import Egress
+from e2ad.delivery.hub import Hub
+from e2ad.delivery.webhook import Webhooks
+from e2ad.gateway.directory import Directory
+from e2ad.gateway.intake import Intake, StoredArrival
+from e2ad.gateway.receive import Receiver
+from e2ad.mailauth.authenticator import AuthenticationSettings, Authenticator
+from e2ad.mailauth.resolver import Resolver, ResolverSettings
+from e2ad.smtp import server as smtp_server
+from e2ad.smtp.server import SmtpSettings
+from e2ad.storage import domains, migrations
+from e2ad.storage.listener import Listener
+from e2ad.storage.pool import Database, Limits, open_pool
+from e2ad.supervisor import FATAL, PATIENT, supervise
+from e2ad.workers import runner, sweeps
+
+__all__ = ["ROLES", "Doors", "graces", "serve"]
+
+ROLES: Final = frozenset({"smtp", "http", "worker"})
+
+
+@frozen
+class Doors:
+    """Where this process really listens: host and port, None for a role it does not have."""
+
+    smtp: tuple[str, int] | None
+    http: tuple[str, int] | None
+    dashboard: tuple[str, int] | None
+
+
+def graces(config: Config) -> tuple[float, float, float]:
+    """Seconds that doors, attempts and database get to finish, in this order."""
+    return config.grace.doors_seconds, config.grace.attempts_seconds, config.grace.database_seconds
+
+
+async def serve(
+    config: Config,
+    *,
+    roles: frozenset[str] = ROLES,
+    reuse_port: bool = False,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[Doors] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run e2ad until a signal, or `stop`, says that it is enough.
+
+    Args:
+        roles: which parts this process runs.
+        reuse_port: several processes share the ports.
+        stop: for callers that are not a whole process; signals are then left to them.
+        task_status: gets the open doors once all of them accept.
+
+    Raises:
+        Unavailable, MigrationFailed, OSError: it cannot start.
+        Exception: a supervised task failed for good.
+
+    Cancellation:
+        Everything ends at once, without the graces; what was promised with a 250 is on disk.
+    """
+    async with _open_database(config) as database:
+        await migrations.migrate(database, config.database.migrations)
+        if config.shared_domain and not await domains.ensure_shared(database, config.shared_domain):
+            raise ConfigError([f"shared_domain: {config.shared_domain!r} belongs to an account of this deployment"])
+        house = _House.build(config, database)
+        async with trio.open_nursery() as engine_room:
+            await _start_engines(house, roles, engine_room)
+            async with trio.open_nursery() as doors:
+                opened = await _open_doors(house, roles, doors, reuse_port=reuse_port)
+                maillog.serving(sorted(roles), **_shown(opened))
+                systemd.notify("READY=1")
+                task_status.started(opened)
+                await _wait_for_stop(stop)
+                systemd.notify("STOPPING=1")
+                house.closing.set()
+                doors.cancel_scope.deadline = trio.current_time() + config.grace.doors_seconds
+            engine_room.cancel_scope.deadline = trio.current_time() + config.grace.attempts_seconds
+            await house.runner_done.wait()
+            engine_room.cancel_scope.cancel()
+    maillog.stopped()
+
+
+@frozen
+class _House:
+    """The collaborators, each built once and handed to those who work with it."""
+
+    config: Config
+    database: Database
+    closing: trio.Event
+    runner_done: trio.Event
+    listener: Listener
+    resolver: Resolver
+    authenticator: Authenticator
+    directory: Directory
+    intake: Intake
+    hub: Hub
+    runner: runner.Runner
+    services: Services
+
+    @classmethod
+    def build(cls, config: Config, database: Database) -> "_House":
+        keys = KeyRing(config.signing.secrets)
+        resolver = Resolver(
+            ResolverSettings(
+                nameservers=config.dns.nameservers,
+                stub_zones=config.dns.stub_zones,
+                timeout_seconds=config.dns.timeout_seconds,
+                attempt_seconds=config.dns.attempt_seconds,
+                cache_entries=config.dns.cache_entries,
+                concurrency=config.dns.concurrency,
+            )
+        )
+        authenticator = Authenticator(
+            AuthenticationSettings(
+                deadline_seconds=config.authentication.deadline_seconds,
+                authserv_id=config.authentication.authserv_id or config.smtp.domain,
+                worker_processes=config.authentication.worker_processes,
+            ),
+            resolver,
+        )
+        egress = Egress(config.egress, resolver)
+        hub = Hub(database, keys, config.websocket)
+        webhooks = runner.Runner(database, Webhooks(egress, keys, database), config.webhooks)
+        directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
+
+        def on_stored(arrivals: Sequence[StoredArrival]) -> None:
+            hub.publish(arrivals)
+            if any(arrival.deliveries for arrival in arrivals):
+                webhooks.kick(arrival.message.event_id for arrival in arrivals)
+
+        closing = trio.Event()
+        services = Services.build(
+            database,
+            config,
+            keys,
+            directory=directory,
+            hub=hub,
+            resolver=resolver,
+            egress=egress,
+            draining=closing.is_set,
+        )
+        listener = Listener(database.dsn)
+        return cls(
+            config=config,
+            database=database,
+            closing=closing,
+            runner_done=trio.Event(),
+            listener=listener,
+            resolver=resolver,
+            authenticator=authenticator,
+            directory=directory,
+            intake=Intake(database, outbox=config.features.outbox, on_stored=on_stored, on_usage=directory.used),
+            hub=hub,
+            runner=webhooks,
+            services=services,
+        )
+
+
+@asynccontextmanager
+async def _open_database(config: Config) -> AsyncIterator[Database]:
+    settings = config.database
+    async with open_pool(
+        settings.url,
+        size=settings.pool_size,
+        acquire_seconds=settings.acquire_seconds,
+        limits=Limits(statement_seconds=settings.statement_seconds, exit_seconds=config.grace.database_seconds),
+    ) as database:
+        yield database
+
+
+async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nursery) -> None:
+    """What works behind the doors; it outlives them, so that what they took in is finished."""
+    _subscribe(house, roles)
+    if (period := systemd.watchdog_seconds()) is not None:
+        await nursery.start(systemd.watchdog, period)
+    await nursery.start(supervise, PATIENT, "listener", house.listener.run)
+    await nursery.start(supervise, PATIENT, "access", house.services.access.run)
+    if "smtp" in roles:
+        await nursery.start(supervise, PATIENT, "authenticator", house.authenticator.run)
+        await nursery.start(supervise, PATIENT, "intake", house.intake.run)
+    if "worker" in roles:
+        await nursery.start(_until_done, house)
+        await nursery.start(supervise, PATIENT, "sweeps", partial(sweeps.run, house.database, house.config))
+    else:
+        house.runner_done.set()
+
+
+async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> None:
+    """The delivery worker; the house waits for its last attempts before it locks up."""
+    try:
+        await supervise(PATIENT, "deliveries", house.runner.run, house.closing, task_status=task_status)
+    finally:
+        house.runner_done.set()
+
+
+def _subscribe(house: _House, roles: frozenset[str]) -> None:
+    """Who hears what. A notification is a hint; each of them also looks by itself from time to time."""
+    listener, access = house.listener, house.services.access
+    listener.subscribe("e2ad_agents", house.directory.forget)
+    listener.subscribe("e2ad_agents", access.forget_agent)
+    listener.subscribe("e2ad_accounts", access.forget)
+    listener.subscribe("e2ad_events", house.hub.hear)
+    listener.on_gap(house.directory.clear)
+    listener.on_gap(access.clear)
+    listener.on_gap(house.hub.scan)
+    if "worker" in roles:
+        listener.subscribe("e2ad_events", house.runner.hear_notification)
+        listener.on_gap(house.runner.kick)
+
+
+async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nursery, *, reuse_port: bool) -> Doors:
+    """Open what peers knock at. Every door is open when this returns."""
+    config, closing = house.config, house.closing
+    smtp = http = dashboard = None
+    if "http" in roles:
+        await nursery.start(supervise, PATIENT, "hub", house.hub.run, closing)
+        listeners = await front.open_listeners(config.http.host, config.http.port, reuse_port=reuse_port)
+        http = _address(listeners)
+        house.services.public_url = config.http.public_url or f"http://127.0.0.1:{http[1]}"
+        handler = stream.StreamHandler(house.services)
+        app = build_app(house.services)
+        await nursery.start(
+            supervise, FATAL, "http", front.serve, app, handler, listeners, _front_settings(config), closing
+        )
+        if config.features.dashboard:
+            listeners = await front.open_listeners(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
+            dashboard = _address(listeners)
+            pages = build_dashboard(house.services)
+            await nursery.start(
+                supervise, FATAL, "dashboard", front.serve, pages, None, listeners, _front_settings(config), closing
+            )
+    if "smtp" in roles:
+        receiver = Receiver.build(
+            house.directory,
+            house.authenticator,
+            house.intake,
+            max_received_fields=config.smtp.max_received_fields,
+        )
+        listeners = await smtp_server.open_listeners(config.smtp.host, config.smtp.port, reuse_port=reuse_port)
+        smtp = _address(listeners)
+        await nursery.start(
+            supervise, FATAL, "smtp", smtp_server.serve, _smtp_settings(config), receiver, listeners, closing
+        )
+    return Doors(smtp, http, dashboard)
+
+
+def _front_settings(config: Config) -> front.FrontSettings:
+    return front.FrontSettings(
+        max_connections=config.http.max_connections,
+        header_seconds=config.http.header_seconds,
+        keep_alive_seconds=config.http.keep_alive_seconds,
+        grace_seconds=config.grace.doors_seconds,
+    )
+
+
+def _smtp_settings(config: Config) -> SmtpSettings:
+    smtp = config.smtp
+    return SmtpSettings(
+        domain=smtp.domain,
+        max_message_bytes=smtp.max_message_bytes,
+        max_recipients=smtp.max_recipients,
+        max_connections=smtp.max_connections,
+        max_connections_per_peer=smtp.max_connections_per_peer,
+        max_errors=smtp.max_errors,
+        idle_seconds=smtp.idle_seconds,
+        session_seconds=smtp.session_seconds,
+        write_seconds=smtp.write_seconds,
+        accept_seconds=smtp.accept_seconds,
+        greeting_delay_seconds=smtp.greeting_delay_seconds,
+        data_bytes_per_second=smtp.data_bytes_per_second,
+        memory_bytes=smtp.memory_bytes,
+        proxy_trusted_cidrs=tuple(ipaddress.ip_network(text) for text in smtp.proxy_trusted_cidrs),
+        proxy_header_seconds=smtp.proxy_header_seconds,
+        tls_cert=Path(smtp.tls_cert) if smtp.tls_cert else None,
+        tls_key=Path(smtp.tls_key) if smtp.tls_key else None,
+        spool_dir=Path(smtp.spool_dir) if smtp.spool_dir else None,
+    )
+
+
+def _address(listeners: Sequence[trio.SocketListener]) -> tuple[str, int]:
+    """Host and port of the first of several listeners; all of them share the port."""
+    host, port = listeners[0].socket.getsockname()[:2]
+    return str(host), int(port)
+
+
+def _shown(doors: Doors) -> dict[str, str]:
+    named = {"smtp": doors.smtp, "http": doors.http, "dashboard": doors.dashboard}
+    return {name: f"{address[0]}:{address[1]}" for name, address in named.items() if address is not None}
+
+
+async def _wait_for_stop(stop: trio.Event | None) -> None:
+    if stop is not None:
+        await stop.wait()
+        return
+    _tell_parent()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for received in signals:
+            maillog.stopping(signal.Signals(received).name)
+            return
+
+
+def _tell_parent() -> None:
+    """A worker process says on its parent's pipe that it is ready."""
+    descriptor = os.environ.pop("E2AD_READY_FD", "")
+    if descriptor.isdigit():
+        os.write(int(descriptor), b"1")
+        os.close(int(descriptor))

@@ -1,0 +1,99 @@
+"""The same request twice is one effect (contract: idempotency).
+
+A key is claimed before the work and finished with the answer's bytes, in the transaction of the
+effect where the caller has one. A failing call frees its key; a claim older than five minutes
+belongs to a process that died and may be taken over.
+"""
+
+import hashlib
+from datetime import timedelta
+from typing import Final
+
+from attrs import field, frozen
+
+from e2ad.core.errors import IdempotencyInFlight, IdempotencyKeyReuse, InvalidRequest
+from e2ad.gateway.mint import now
+from e2ad.storage import idempotency as table
+from e2ad.storage.pool import Executor
+
+__all__ = ["Claim", "Idempotency", "Replay"]
+
+MAX_KEY_CHARACTERS: Final = 255
+TAKEOVER_SECONDS: Final = 300
+KEPT_SECONDS: Final = 86_400
+
+
+@frozen
+class Replay:
+    """The stored answer of the first request, byte for byte."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@frozen
+class Claim:
+    """The right to do the work of one key."""
+
+    account_id: str
+    key: str
+    mark: table.Mark = field(repr=False)
+
+    async def finish(self, executor: Executor, status: int, content_type: str, body: bytes) -> None:
+        """Store the answer. In the transaction of the effect both become true together.
+
+        Raises:
+            IdempotencyInFlight: another process took the claim over; the transaction must roll back.
+        """
+        if not await table.finish(executor, self.account_id, self.key, self.mark, status, content_type, body):
+            raise IdempotencyInFlight
+
+    async def release(self, executor: Executor) -> None:
+        """Free the key: the call failed and may be tried again. A finished key stays."""
+        await table.release(executor, self.account_id, self.key, self.mark)
+
+
+@frozen
+class Idempotency:
+    """Claims and replays; one a process."""
+
+    executor: Executor
+
+    async def claim(self, account_id: str, key: str, route: str, body: bytes) -> Claim | Replay:
+        """Take the key for this request, or get the first request's answer.
+
+        Args:
+            route: the path with its parameters filled in; with `body` it is the fingerprint.
+
+        Raises:
+            InvalidRequest: the key is longer than 255 characters.
+            IdempotencyInFlight: the first request is still running.
+            IdempotencyKeyReuse: the key belongs to another request.
+        """
+        if len(key) > MAX_KEY_CHARACTERS or "\0" in key:
+            raise InvalidRequest(f"Idempotency-Key must have at most {MAX_KEY_CHARACTERS} characters")
+        fingerprint = hashlib.sha256(route.encode() + b"\n" + body).digest()
+        at = now()
+        taken = await table.claim(
+            self.executor,
+            account_id,
+            key,
+            fingerprint,
+            at,
+            abandoned_before=at - timedelta(seconds=TAKEOVER_SECONDS),
+            expired_before=at - timedelta(seconds=KEPT_SECONDS),
+        )
+        match taken:
+            case table.Mark():
+                return Claim(account_id, key, taken)
+            case table.Stored(status=None):
+                raise IdempotencyInFlight
+            case table.Stored() if taken.fingerprint != fingerprint:
+                raise IdempotencyKeyReuse
+            case _:
+                return Replay(taken.status or 200, taken.content_type or "application/json", taken.body or b"")
+
+    async def sweep(self) -> int:
+        """Drop keys that are older than a day; returns how many."""
+        return await table.sweep(self.executor, now() - timedelta(seconds=KEPT_SECONDS))

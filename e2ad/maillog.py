@@ -1,0 +1,180 @@
+"""What an operator greps for: one function for each fact, one event name for each function.
+
+One line a fact, on stderr, where journald picks it up: JSON when it is not a terminal. Facts
+about people are kept short: domains instead of addresses, sizes instead of subjects.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+__all__ = ["configure", "domain_of", "reason_of"]
+
+_log: Any = structlog.get_logger("e2ad")
+
+
+def configure(level: str = "info", style: str = "auto") -> None:
+    """Set up logging once for the process, before anything else speaks.
+
+    Args:
+        level: debug, info, warning or error.
+        style: json, text, or auto (text on a terminal).
+    """
+    text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    threshold = {"debug": 10, "info": 20, "warning": 30, "error": 40}[level]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if text
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=orjson.dumps)]
+    )
+    factory: Any = (
+        structlog.PrintLoggerFactory(sys.stderr) if text else structlog.BytesLoggerFactory(file=sys.stderr.buffer)
+    )
+    structlog.configure(
+        processors=shared + renderer,
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    # The libraries' own loggers: their warnings matter, their chatter does not.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.getLogger("dkimpy").setLevel(logging.CRITICAL)
+
+
+def domain_of(address: str | None) -> str:
+    """The part of an address that may stand in a log."""
+    return "" if not address else address.rpartition("@")[2]
+
+
+def reason_of(error: BaseException) -> str:
+    """Class and text of an error; of a group, those of its members."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(reason_of(member) for member in error.exceptions)
+    return f"{type(error).__name__}: {error}"
+
+
+# The daemon itself
+
+
+def serving(roles: list[str], **doors: str) -> None:
+    """Every door is open."""
+    _log.info("serving", roles=roles, **doors)
+
+
+def stopping(signal_name: str) -> None:
+    """A signal asked us to stop."""
+    _log.info("stopping", signal=signal_name)
+
+
+def stopped() -> None:
+    """All work is put down."""
+    _log.info("stopped")
+
+
+def task_failed(name: str, failures: int, wait_seconds: float, error: BaseException, *, alive: bool) -> None:
+    """A supervised task died and will be started again."""
+    _log.error(
+        "task_failed", task=name, failures=failures, wait_seconds=wait_seconds, alive=alive, reason=reason_of(error)
+    )
+
+
+def task_gave_up(name: str, failures: int, error: BaseException) -> None:
+    """A supervised task died for good; the tree falls."""
+    _log.error("task_gave_up", task=name, failures=failures, reason=reason_of(error), exc_info=error)
+
+
+# Mail in
+
+
+def accepted(
+    session: str, message_ids: tuple[str, ...], *, sender_domain: str, size: int, spf: str, dkim: str, dmarc: str
+) -> None:
+    """A mail is on disk and the peer is about to hear 250."""
+    _log.info(
+        "mail_accepted",
+        session=session,
+        messages=list(message_ids),
+        sender_domain=sender_domain,
+        size=size,
+        spf=spf,
+        dkim=dkim,
+        dmarc=dmarc,
+    )
+
+
+def refused(session: str, reason: str) -> None:
+    """A mail or a recipient was refused, by name."""
+    _log.info("mail_refused", session=session, reason=reason)
+
+
+def intake_failed(count: int, error: BaseException) -> None:
+    """A batch could not be committed; its senders were told to try again."""
+    _log.error("intake_failed", messages=count, reason=reason_of(error))
+
+
+def intake_poisoned(message_id: str, error: BaseException) -> None:
+    """One message of a batch cannot be stored; the others were."""
+    _log.error("intake_poisoned", message=message_id, reason=reason_of(error))
+
+
+# Webhooks out and sockets
+
+
+def webhook_delivered(delivery: str, endpoint: str, attempt: int, status: int) -> None:
+    """An endpoint took a delivery."""
+    _log.info("webhook_delivered", delivery=delivery, endpoint=_endpoint(endpoint), attempt=attempt, status=status)
+
+
+def webhook_deferred(delivery: str, endpoint: str, attempt: int, wait_seconds: float, reason: str) -> None:
+    """An attempt failed; the delivery comes again."""
+    _log.info(
+        "webhook_deferred",
+        delivery=delivery,
+        endpoint=_endpoint(endpoint),
+        attempt=attempt,
+        wait_seconds=round(wait_seconds, 1),
+        reason=reason,
+    )
+
+
+def webhook_failed(delivery: str, endpoint: str, attempt: int, reason: str) -> None:
+    """A delivery was given up; it stays visible and can be sent again while its event exists."""
+    _log.warning("webhook_failed", delivery=delivery, endpoint=_endpoint(endpoint), attempt=attempt, reason=reason)
+
+
+def webhook_disabled(account: str, webhook: str, reason: str) -> None:
+    """A webhook was switched off for what its endpoint said or did."""
+    _log.warning("webhook_disabled", account=account, webhook=webhook, reason=reason)
+
+
+def circuit_opened(endpoint: str, reason: str) -> None:
+    """An endpoint cannot be reached again and again; it is asked less often until it answers."""
+    _log.warning("circuit_opened", endpoint=_endpoint(endpoint), reason=reason)
+
+
+def socket_opened(account: str, agent: str, sockets: int) -> None:
+    """A client listens for an agent's mail."""
+    _log.info("socket_opened", account=account, agent_domain=domain_of(agent), sockets=sockets)
+
+
+def socket_closed(account: str, agent: str, code: int, reason: str, sent: int) -> None:
+    """A client stopped listening, or was told to go."""
+    _log.info("socket_closed", account=account, agent_domain=domain_of(agent), code=code, reason=reason, sent=sent)
+
+
+def swept(name: str, rows: int) -> None:
+    """A sweep removed or changed rows."""
+    _log.info("swept", sweep=name, rows=rows)
+
+
+def _endpoint(key: str) -> str:
+    """A webhook's id as it is; of an agent's own URL only the agent's domain."""
+    return domain_of(key) if "@" in key else key

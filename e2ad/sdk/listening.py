@@ -1,0 +1,142 @@
+"""Push for an agent without a public URL: the WebSocket, kept up until the caller stops.
+
+Close codes and handshake answers decide what happens next (contract: WebSocket): transient
+ones are tried again after 1, 2, 4 … 30 seconds, the others end the listening. Undelivered
+mail comes again after a reconnect, so nothing is lost; `Listening` drops what it has seen.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+import trio
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, open_websocket_url
+
+__all__ = ["ConnectionRefusedForGood", "Listening", "listen"]
+
+TRANSIENT: Final = frozenset({1001, 1006, 1011, 1012, 1013})
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 30.0
+CONNECT_SECONDS = 30.0
+REMEMBERED = 4096
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+
+
+class ConnectionRefusedForGood(Exception):
+    """The server does not want this connection, and will not want it later either."""
+
+
+def socket_url(base_url: str, email: str) -> str:
+    """`ws` for `http`, `wss` for `https`."""
+    scheme, _, rest = base_url.rstrip("/").partition("://")
+    return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/v1/agents/{quote(email, safe='')}/ws"
+
+
+class Listening:
+    """Remembers event ids, so that a replay after a reconnect is not shown twice."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def is_new(self, event_id: str) -> bool:
+        """True the first time; the last few thousand ids are remembered."""
+        if event_id in self._seen:
+            return False
+        self._seen[event_id] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+
+async def listen(
+    base_url: str,
+    api_key: str,
+    email: str,
+    handle: Callable[[Mapping[str, Any]], Awaitable[None]],
+    *,
+    on_state: Callable[[str], None] = lambda _state: None,
+) -> None:
+    """Call `handle` with each event of an agent, once, one after the other; never returns.
+
+    Args:
+        handle: the caller's work. While it runs nothing is read, so a slow one slows the server down.
+        on_state: told in a few words about connecting, connected and waiting.
+
+    Raises:
+        ConnectionRefusedForGood: wrong key, unknown agent, or a terminal close code.
+        Exception: whatever `handle` raises.
+
+    Cancellation:
+        Closes the socket.
+    """
+    listening = Listening()
+    waits = _Waits()
+
+    async def take(frame: str) -> None:
+        waits.reset()
+        event = msgspec.json.decode(frame)
+        if listening.is_new(event["id"]):
+            await handle(event)
+
+    while True:
+        reason = await _one_connection(base_url, api_key, email, take, on_state)
+        wait = waits.next()
+        on_state(f"{reason}; trying again in {wait:g} s")
+        await trio.sleep(wait)
+
+
+class _Waits:
+    def __init__(self) -> None:
+        self._wait = FIRST_WAIT_SECONDS
+
+    def reset(self) -> None:
+        self._wait = FIRST_WAIT_SECONDS
+
+    def next(self) -> float:
+        wait, self._wait = self._wait, min(LONGEST_WAIT_SECONDS, self._wait * 2)
+        return wait
+
+
+async def _one_connection(
+    base_url: str,
+    api_key: str,
+    email: str,
+    take: Callable[[str], Awaitable[None]],
+    on_state: Callable[[str], None],
+) -> str:
+    """Read frames until the connection ends; why it may be tried again, in a few words."""
+    on_state("connecting")
+    headers = [(b"Authorization", f"Bearer {api_key}".encode())]
+    try:
+        async with open_websocket_url(
+            socket_url(base_url, email),
+            extra_headers=headers,
+            connect_timeout=CONNECT_SECONDS,
+            max_message_size=MAX_FRAME_BYTES,
+        ) as socket:
+            on_state("connected")
+            while True:
+                frame = await socket.get_message()
+                await take(frame if isinstance(frame, str) else frame.decode())
+    except ConnectionClosed as closed:
+        code = closed.reason.code if closed.reason is not None else 1006
+        why = (closed.reason.reason if closed.reason is not None else None) or ""
+        if code not in TRANSIENT:
+            raise ConnectionRefusedForGood(f"closed with {code} {why}".strip()) from closed
+        return f"closed with {code} {why}".strip()
+    except ConnectionRejected as error:
+        if error.status_code < 500 and error.status_code != 429:
+            raise ConnectionRefusedForGood(_rejection(error)) from error
+        return f"the server answered {error.status_code}"
+    except (HandshakeError, OSError, trio.TooSlowError) as error:
+        return f"no connection ({type(error).__name__})"
+
+
+def _rejection(error: ConnectionRejected) -> str:
+    try:
+        message = msgspec.json.decode(error.body or b"{}")["error"]["message"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        message = "the handshake was refused"
+    return f"{error.status_code}: {message}"

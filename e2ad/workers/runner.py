@@ -1,0 +1,349 @@
+"""Claims due deliveries, lets each attempt run under its deadline, and writes the outcomes back.
+
+The row is the truth: `claim` has written attempt number and lease before anything is tried, so a
+crash, a kill and a cancellation all read alike, and nothing is ever tried in a hot loop.
+
+What wakes it: `kick` by the process that committed, `hear` for what other processes committed
+(a little later, since they claim their own), the time when a retry known here is due, and a slow
+poll, which is the net under all of these.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import structlog
+import trio
+
+from e2ad import maillog
+from e2ad.core.delivery import (
+    Attempt,
+    Deferred,
+    Delivered,
+    DeliveryKind,
+    Gone,
+    Outcome,
+    PutBack,
+    PutOff,
+    Refused,
+)
+from e2ad.core.retry import DISABLED_WAIT_SECONDS, DISABLED_WAITS, next_wait_seconds
+from e2ad.storage import deliveries
+from e2ad.storage.deliveries import Recorded
+from e2ad.storage.pool import Executor
+from e2ad.workers.lanes import Claimed, Lane, Lanes
+from e2ad.workers.recent import Recent
+
+__all__ = ["Attempter", "Runner", "WebhookSettings"]
+
+log = structlog.get_logger("e2ad.workers")
+
+POLL_SECONDS: Final = 30.0
+HEAR_SECONDS: Final = 0.05
+LEASE_MARGIN_SECONDS: Final = 10.0
+RECORD_SECONDS: Final = 3.0
+"""Shielded, at the end: an endpoint has acted on these attempts already."""
+FIRST_BACKOFF_SECONDS: Final = 0.5
+LONGEST_BACKOFF_SECONDS: Final = 30.0
+
+
+class WebhookSettings(Protocol):
+    """The `[webhooks]` section of the configuration."""
+
+    @property
+    def retry_schedule_seconds(self) -> Sequence[float]:
+        """The waits after failed attempts."""
+
+    @property
+    def attempt_seconds(self) -> float:
+        """Deadline of one attempt, name resolution included."""
+
+    @property
+    def per_endpoint(self) -> int:
+        """Attempts in flight for one endpoint, in one process."""
+
+    @property
+    def concurrency(self) -> int:
+        """Attempts in flight for all endpoints, in one process."""
+
+
+class Attempter(Protocol):
+    """Makes one attempt (`delivery.webhook.Webhooks`)."""
+
+    async def attempt(self, attempt: Attempt) -> Outcome:
+        """Try once and say how it went."""
+
+
+class Runner:
+    """The delivery worker of one process.
+
+    Args:
+        executor: the pool.
+        attempter: makes the attempts.
+        settings: schedule and bounds.
+        jitter: from 0 up to 1, fresh for each wait.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        attempter: Attempter,
+        settings: WebhookSettings,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._executor = executor
+        self._attempter = attempter
+        self._settings = settings
+        self._jitter = jitter
+        self._lanes = Lanes(settings.per_endpoint, settings.concurrency)
+        self._lease_seconds = settings.attempt_seconds + LEASE_MARGIN_SECONDS
+        self._own = Recent(4096)
+        self._wake = trio.Event()
+        self._claim_at = 0.0
+        self._claimed_at = 0.0
+        self._due_at = 0.0
+        self._left_behind = False
+        self._outcomes: list[tuple[Attempt, Outcome]] = []
+        self._settled = trio.Event()
+        self._ending = False
+
+    def kick(self, event_ids: Iterable[str] = ()) -> None:
+        """Deliveries were committed by this process: claim now. Does not wait; any task may call it.
+
+        Args:
+            event_ids: of the new deliveries, so that our own notification does not wake us again.
+        """
+        self._own.add(event_ids)
+        self._claim_by(0.0)
+
+    def hear(self, event_ids: Iterable[str] = ()) -> None:
+        """Deliveries were committed by some process, perhaps another one: claim in a moment."""
+        event_ids = list(event_ids)
+        if event_ids and all(event_id in self._own for event_id in event_ids):
+            return
+        self._claim_by(trio.current_time() + HEAR_SECONDS)
+
+    async def run(self, closing: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until `closing`; then claim nothing more and return when the last attempt is recorded.
+
+        Cancellation:
+            Attempts in flight are broken off: their rows come again when the lease ends. Outcomes
+            that are known are still written, within a few seconds.
+        """
+        self._ending = False
+        async with trio.open_nursery() as office:
+            office.start_soon(self._record_all)
+            try:
+                async with trio.open_nursery() as field_work:
+                    field_work.start_soon(self._wake_at, closing)
+                    task_status.started()
+                    await self._claim_all(closing, field_work)
+            finally:
+                self._ending = True
+                self._settled.set()
+
+    async def _wake_at(self, closing: trio.Event) -> None:
+        await closing.wait()
+        self._wake.set()
+
+    async def _claim_all(self, closing: trio.Event, nursery: trio.Nursery) -> None:
+        backoff = FIRST_BACKOFF_SECONDS
+        self._claim_at = trio.current_time()
+        self._due_at = self._claim_at
+        while not closing.is_set():
+            await self._sleep(closing)
+            if closing.is_set():
+                break
+            try:
+                await self._claim(nursery)
+                backoff = FIRST_BACKOFF_SECONDS
+            except Exception as error:  # noqa: BLE001 - a database that is away comes back; what is due waits in it
+                log.warning("deliveries not claimed", wait_seconds=backoff, error=maillog.reason_of(error))
+                self._claim_at = self._due_at = trio.current_time() + backoff
+                backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
+        self._hand_back(self._lanes.expired(float("inf")))
+
+    async def _sleep(self, closing: trio.Event) -> None:
+        """Until there is something to claim, and room for it."""
+        while not closing.is_set():
+            now = trio.current_time()
+            wake_at = min(self._claim_at, self._due_at, self._lanes.next_probe(self._claimed_at))
+            room = self._room()
+            if wake_at <= now and room > 0:
+                return
+            self._wake = trio.Event()
+            # Without room only the end of an attempt can change anything, and that sets the event.
+            with trio.move_on_after(wake_at - now if room > 0 else POLL_SECONDS):
+                await self._wake.wait()
+
+    def _room(self) -> int:
+        """Rows that may be claimed: outcomes that are not written yet count as work in hand."""
+        return self._lanes.claimable() - len(self._outcomes)
+
+    async def _claim(self, nursery: trio.Nursery) -> None:
+        while True:
+            now = self._claimed_at = trio.current_time()
+            timer = self._due_at <= now
+            limit = self._room()
+            if limit <= 0:
+                self._left_behind = True
+                return
+            self._claim_at = now + POLL_SECONDS
+            rooms, full = self._lanes.rooms()
+            claim = await deliveries.claim(
+                self._executor,
+                limit=limit,
+                lease_seconds=self._lease_seconds,
+                room=self._settings.per_endpoint,
+                rooms=rooms,
+                excluded=full,
+            )
+            for attempt in claim.attempts:
+                self._lanes.add(Claimed(attempt, now + self._lease_seconds))
+            self._start(nursery)
+            more = claim.seen >= limit
+            self._left_behind = more or claim.seen > len(claim.attempts)
+            if timer:
+                await self._learn_next_due()
+            if not more:
+                return
+
+    async def _learn_next_due(self) -> None:
+        wait_seconds = await deliveries.next_due_seconds(self._executor)
+        self._due_at = trio.current_time() + POLL_SECONDS
+        if wait_seconds is not None:
+            self._note_due(wait_seconds)
+
+    def _note_due(self, wait_seconds: float) -> None:
+        # Never a hot loop, whatever the clocks say: at most ten claims a second for what is late.
+        at = trio.current_time() + max(0.1, wait_seconds)
+        if at < self._due_at:
+            self._due_at = at
+            self._wake.set()
+
+    def _claim_by(self, at: float) -> None:
+        if at < self._claim_at:
+            self._claim_at = at
+        self._wake.set()
+
+    def _start(self, nursery: trio.Nursery) -> None:
+        now = trio.current_time()
+        self._hand_back(self._lanes.expired(now + self._settings.attempt_seconds))
+        for lane, claimed in self._lanes.startable(now):
+            nursery.start_soon(self._attempt, lane, claimed, nursery)
+
+    def _hand_back(self, attempts: Sequence[Attempt]) -> None:
+        self._outcomes.extend((attempt, PutBack()) for attempt in attempts)
+        if attempts:
+            self._settled.set()
+
+    async def _attempt(self, lane: Lane, claimed: Claimed, nursery: trio.Nursery) -> None:
+        attempt = claimed.attempt
+        begun_at = trio.current_time()
+        outcome: Outcome = Deferred(f"no answer within {self._settings.attempt_seconds:g} s", unreachable=True)
+        try:
+            with trio.move_on_after(self._settings.attempt_seconds):
+                outcome = await self._attempter.attempt(attempt)
+        except Exception as error:  # noqa: BLE001 - one attempt's accident is one deferred delivery
+            log.exception("delivery attempt failed", delivery=attempt.id)
+            outcome = Deferred(f"internal error: {type(error).__name__}")
+        finally:
+            self._lanes.done(lane)
+        now = trio.current_time()
+        lane.finished(now - begun_at)
+        self._judge(lane, outcome, now)
+        self._outcomes.append((attempt, outcome))
+        self._settled.set()
+        self._start(nursery)
+        if (self._left_behind or lane.saturated) and lane.held <= self._settings.per_endpoint // 2:
+            self._claim_by(now)
+
+    def _judge(self, lane: Lane, outcome: Outcome, now: float) -> None:
+        match outcome:
+            case Deferred(unreachable=True, reason=reason):
+                if lane.breaker.failed(now):
+                    maillog.circuit_opened(lane.key, reason)
+                    self._hand_back(self._lanes.emptied(lane))
+            case Delivered() | Deferred() | Gone():
+                lane.breaker.succeeded()
+            case Refused() | PutOff() | PutBack():
+                pass
+
+    async def _record_all(self) -> None:
+        """Write outcomes in batches: while one statement is on its way, the next batch gathers."""
+        backoff = FIRST_BACKOFF_SECONDS
+        try:
+            while self._outcomes or not self._ending:
+                if not self._outcomes:
+                    self._settled = trio.Event()
+                    await self._settled.wait()
+                    continue
+                try:
+                    await self._record()
+                    backoff = FIRST_BACKOFF_SECONDS
+                except Exception as error:  # noqa: BLE001 - the outcomes are kept and written when the database is back
+                    log.warning("outcomes not recorded", wait_seconds=backoff, error=maillog.reason_of(error))
+                    if self._ending:
+                        return
+                    await trio.sleep(backoff)
+                    backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
+        finally:
+            if self._outcomes:
+                with trio.move_on_after(RECORD_SECONDS, shield=True):
+                    await self._record_last()
+
+    async def _record_last(self) -> None:
+        try:
+            await self._record()
+        except Exception as error:  # noqa: BLE001 - their leases end, and they come again
+            log.warning("outcomes lost", deliveries=len(self._outcomes), error=maillog.reason_of(error))
+
+    async def _record(self) -> None:
+        batch = self._outcomes[:256]
+        records = [self._decide(attempt, outcome) for attempt, outcome in batch]
+        await deliveries.record(self._executor, records)
+        # Only now: an outcome that was not written stays in the list.
+        del self._outcomes[: len(batch)]
+        for (attempt, outcome), record in zip(batch, records, strict=True):
+            if record.result in ("again", "put_back", "put_off"):
+                self._note_due(record.wait_seconds)
+            _tell(attempt, outcome, record)
+            if isinstance(outcome, Gone) and attempt.kind is DeliveryKind.WEBHOOK:
+                reason = "the endpoint answered 410 Gone"
+                if await deliveries.disable_webhook(self._executor, attempt.account_id, attempt.endpoint_key, reason):
+                    maillog.webhook_disabled(attempt.account_id, attempt.endpoint_key, reason)
+
+    def _decide(self, attempt: Attempt, outcome: Outcome) -> Recorded:
+        account_id, delivery_id, number = attempt.account_id, attempt.id, attempt.number
+        match outcome:
+            case Delivered(status_code, excerpt):
+                return Recorded(account_id, delivery_id, number, "delivered", 0.0, status_code, None, excerpt)
+            case Refused(reason, status_code, excerpt):
+                return Recorded(account_id, delivery_id, number, "failed", 0.0, status_code, reason, excerpt)
+            case Gone(excerpt, status_code):
+                return Recorded(account_id, delivery_id, number, "failed", 0.0, status_code, "HTTP 410", excerpt)
+            case PutBack():
+                return Recorded(account_id, delivery_id, number, "put_back")
+            case PutOff(reason):
+                if attempt.waits >= DISABLED_WAITS:
+                    return Recorded(account_id, delivery_id, number, "given_up", 0.0, None, reason)
+                return Recorded(account_id, delivery_id, number, "put_off", DISABLED_WAIT_SECONDS, None, reason)
+            case Deferred(reason, status_code, retry_after_seconds, excerpt):
+                schedule = self._settings.retry_schedule_seconds
+                wait = next_wait_seconds(number, schedule, self._jitter(), retry_after_seconds)
+                result: deliveries.Result = "failed" if wait is None else "again"
+                return Recorded(account_id, delivery_id, number, result, wait or 0.0, status_code, reason, excerpt)
+
+
+def _tell(attempt: Attempt, outcome: Outcome, record: Recorded) -> None:
+    match record.result:
+        case "delivered":
+            maillog.webhook_delivered(attempt.id, attempt.endpoint_key, attempt.number, record.status_code or 0)
+        case "failed" | "given_up":
+            maillog.webhook_failed(attempt.id, attempt.endpoint_key, attempt.number, record.error or "")
+        case "again":
+            maillog.webhook_deferred(
+                attempt.id, attempt.endpoint_key, attempt.number, record.wait_seconds, record.error or ""
+            )
+        case "put_off" | "put_back":
+            log.debug("delivery put off", delivery=attempt.id, outcome=type(outcome).__name__)

@@ -1,0 +1,157 @@
+-- resolve: the conversation that each new message continues, by the keys it refers to; newest hit wins
+select distinct on (r.position)
+    r.position,
+    m.conversation_id
+from unnest(%(positions)b::int[], %(account_ids)b::text[], %(agent_emails)b::text[], %(keys)b::text[])
+    as r (position, account_id, agent_email, key)
+join messages m
+    on m.account_id = r.account_id
+    and m.agent_email = r.agent_email
+    and m.message_id_key = r.key
+order by r.position, m.created_at desc, m.id desc;
+
+-- store: one batch of mail with everything that follows from it, in one statement and so in one transaction
+with batch as (
+    select *
+    from unnest(
+        %(ids)b::text[], %(account_ids)b::text[], %(agent_emails)b::text[], %(dedupe_keys)b::bytea[],
+        %(created_ats)b::timestamptz[], %(forward_paths)b::text[], %(envelope_froms)b::text[],
+        %(header_froms)b::text[], %(sender_names)b::text[], %(addresses)b::text[], %(subjects)b::text[],
+        %(sent_ats)b::timestamptz[], %(message_ids)b::text[], %(message_id_keys)b::text[],
+        %(reference_keys)b::text[], %(conversation_ids)b::text[], %(threadeds)b::bool[],
+        %(texts)b::text[], %(new_texts)b::text[], %(htmls)b::text[], %(truncateds)b::bool[],
+        %(attachments)b::text[], %(automations)b::text[], %(defects)b::text[],
+        %(peer_addresses)b::text[], %(helos)b::text[], %(authentications)b::text[], %(verifieds)b::bool[],
+        %(verified_domains)b::text[], %(domain_checks)b::text[], %(entity_types)b::text[],
+        %(delegations)b::text[], %(content_sha256s)b::bytea[], %(sizes)b::int[],
+        %(event_ids)b::text[], %(envelopes)b::text[]
+    ) as b (
+        id, account_id, agent_email, dedupe_key, created_at, forward_path, envelope_from, header_from,
+        sender_name, addresses, subject, sent_at, message_id, message_id_key, reference_keys, conversation_id,
+        threaded, body_text, new_text, body_html, truncated, attachments, automation, defects, peer_address,
+        helo, authentication, verified, verified_domain, domain_check, entity_type, delegation,
+        content_sha256, size_bytes, event_id, envelope
+    )
+),
+live as (
+    select b.*, a.agent_mode = 'cloud' and a.webhook_url <> '' as to_agent_url
+    from batch b
+    join agents a on a.email = b.agent_email and a.account_id = b.account_id and a.deleted_at is null
+),
+fresh as (
+    insert into intake_keys (account_id, agent_email, key, message_id, created_at)
+    select account_id, agent_email, dedupe_key, id, created_at from live
+    on conflict (account_id, agent_email, key) do update
+        set message_id = excluded.message_id, created_at = excluded.created_at
+        where intake_keys.created_at < excluded.created_at - interval '72 hours'
+    returning message_id
+),
+kept as (
+    select l.* from live l join fresh f on f.message_id = l.id
+),
+new_contents as (
+    insert into contents (account_id, sha256, raw)
+    select c.account_id, c.sha256, c.raw
+    from unnest(%(raw_account_ids)b::text[], %(raw_sha256s)b::bytea[], %(raws)b::bytea[]) as c (account_id, sha256, raw)
+    where exists (select 1 from kept k where k.account_id = c.account_id and k.content_sha256 = c.sha256)
+    on conflict do nothing
+),
+new_messages as (
+    insert into messages (
+        account_id, id, agent_email, direction, method, created_at, delivered_to, forward_path, envelope_from,
+        header_from, sender_name, to_addresses, cc_addresses, reply_to_addresses, subject, sent_at, message_id,
+        message_id_key, reference_keys, conversation_id, threaded, body_text, new_text, body_html, truncated,
+        attachments, automation, defects, peer_address, helo, authentication, verified, verified_domain,
+        domain_check, entity_type, delegation, content_sha256, size_bytes, unread
+    )
+    select
+        account_id, id, agent_email, 'inbound', 'smtp', created_at, agent_email, forward_path, envelope_from,
+        header_from, sender_name, (addresses::jsonb)->'to', (addresses::jsonb)->'cc',
+        (addresses::jsonb)->'reply_to', subject, sent_at, message_id, message_id_key,
+        coalesce(string_to_array(reference_keys, ' '), '{}'), conversation_id, threaded, body_text, new_text,
+        body_html, truncated, attachments::jsonb, automation, defects::jsonb, peer_address, helo,
+        authentication::jsonb, verified, verified_domain, domain_check, entity_type, delegation,
+        content_sha256, size_bytes, true
+    from kept
+),
+joined_conversations as (
+    update messages m
+    set threaded = true
+    from (select distinct account_id, agent_email, conversation_id from kept where threaded) k
+    where m.account_id = k.account_id
+        and m.agent_email = k.agent_email
+        and m.conversation_id = k.conversation_id
+        and not m.threaded
+),
+new_usage as (
+    insert into account_usage as u (account_id, storage_bytes)
+    select account_id, sum(size_bytes) from kept group by account_id
+    on conflict (account_id) do update set storage_bytes = u.storage_bytes + excluded.storage_bytes
+    returning account_id, storage_bytes
+),
+new_events as (
+    insert into events (
+        account_id, id, type, agent_email, conversation_id, message_id, envelope, matched_endpoints, created_at
+    )
+    select
+        k.account_id, k.event_id, 'email.received', k.agent_email, k.conversation_id, k.id, k.envelope,
+        coalesce(
+            (
+                select array_agg(w.id order by w.id)
+                from webhooks w
+                where %(outbox)b::bool
+                    and w.account_id = k.account_id
+                    and w.enabled
+                    and 'email.received' = any(w.events)
+                    and (w.agent_emails = '{}' or k.agent_email = any(w.agent_emails))
+                    and (w.conversation_ids = '{}' or k.conversation_id = any(w.conversation_ids))
+                    and w.labels = '{}'
+            ),
+            '{}'
+        ),
+        k.created_at
+    from kept k
+    on conflict do nothing
+    returning account_id, id, message_id, matched_endpoints, created_at
+),
+new_deliveries as (
+    insert into deliveries (
+        account_id, id, endpoint, kind, event_id, event_type, message_id, next_attempt_at, created_at
+    )
+    select
+        e.account_id, 'whd_' || replace(gen_random_uuid()::text, '-', ''), endpoint, kind, e.id,
+        'email.received', e.message_id, now(), e.created_at
+    from (
+        select account_id, id, message_id, created_at, 'webhook' as kind, unnest(matched_endpoints) as endpoint
+        from new_events
+        union all
+        select k.account_id, k.event_id, k.id, k.created_at, 'agent', k.agent_email
+        from kept k
+        where k.to_agent_url
+    ) e
+    on conflict do nothing
+    returning message_id
+),
+notified as (
+    select pg_notify('e2ad_events', string_agg(line, E'\n')) as sent
+    from (select account_id || ':' || string_agg(id, ',') as line from new_events group by account_id) lines
+    having count(*) > 0
+)
+select
+    b.id,
+    l.id is not null as live,
+    f.message_id is not null as stored,
+    k.message_id as original_id,
+    coalesce(d.count, 0) as deliveries,
+    u.storage_bytes
+from batch b
+left join live l on l.id = b.id
+left join fresh f on f.message_id = b.id
+left join intake_keys k
+    on f.message_id is null
+    and k.account_id = b.account_id
+    and k.agent_email = b.agent_email
+    and k.key = b.dedupe_key
+left join (select message_id, count(*) from new_deliveries group by message_id) d on d.message_id = b.id
+left join new_usage u on u.account_id = b.account_id
+where (select count(*) from notified) >= 0;

@@ -1,0 +1,242 @@
+-- newest: one page of an agent's messages, newest first; without any, one row of nulls if the agent lives
+-- Never prepared: planned with its parameters, so that a condition whose parameter is null costs nothing and the
+-- index of every other one is found.
+select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
+       m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
+       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at
+from agents a
+left join lateral (
+    select *
+    from messages m
+    where m.account_id = %(account_id)s
+      and m.agent_email = %(agent_email)s
+      and case when %(deleted)s::boolean then m.deleted_at is not null else m.deleted_at is null end
+      and (m.direction = 'outbound'
+           or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+      and (%(direction)s::text is null or m.direction = %(direction)s)
+      and (%(unread)s::boolean is null or m.unread = %(unread)s
+           or (%(direction)s::text is null and m.direction = 'outbound'))
+      and (%(from_like)s::text is null or lower(m.header_from) like lower(%(from_like)s))
+      and (%(subject_like)s::text is null or lower(m.subject) like lower(%(subject_like)s))
+      and (%(conversation_id)s::text is null or m.conversation_id = %(conversation_id)s)
+      and (cardinality(%(labels)s::text[]) = 0 or (m.labels <> '{}' and m.labels @> %(labels)s))
+      and (%(since)s::timestamptz is null or m.created_at >= %(since)s)
+      and (%(until)s::timestamptz is null or m.created_at < %(until)s)
+      and (%(filter_from_like)s::text is null or lower(m.header_from) like lower(%(filter_from_like)s))
+      and (%(filter_subject_like)s::text is null or lower(m.subject) like lower(%(filter_subject_like)s))
+      and (%(filter_path)s::jsonpath is null or jsonb_path_match(
+               jsonb_build_object(
+                   's', m.subject, 'f', coalesce(m.header_from, ''), 'l', m.labels,
+                   't', (extract(epoch from m.created_at) * 1000000)::bigint),
+               %(filter_path)s::jsonpath))
+      and (%(cursor_at)s::timestamptz is null or (m.created_at, m.id) < (%(cursor_at)s, %(cursor_id)s::text))
+    order by m.created_at desc, m.id desc
+    limit %(limit)s
+) m on true
+where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_at is null
+order by m.created_at desc, m.id desc;
+
+-- oldest: the same, oldest first
+select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
+       m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
+       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at
+from agents a
+left join lateral (
+    select *
+    from messages m
+    where m.account_id = %(account_id)s
+      and m.agent_email = %(agent_email)s
+      and case when %(deleted)s::boolean then m.deleted_at is not null else m.deleted_at is null end
+      and (m.direction = 'outbound'
+           or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+      and (%(direction)s::text is null or m.direction = %(direction)s)
+      and (%(unread)s::boolean is null or m.unread = %(unread)s
+           or (%(direction)s::text is null and m.direction = 'outbound'))
+      and (%(from_like)s::text is null or lower(m.header_from) like lower(%(from_like)s))
+      and (%(subject_like)s::text is null or lower(m.subject) like lower(%(subject_like)s))
+      and (%(conversation_id)s::text is null or m.conversation_id = %(conversation_id)s)
+      and (cardinality(%(labels)s::text[]) = 0 or (m.labels <> '{}' and m.labels @> %(labels)s))
+      and (%(since)s::timestamptz is null or m.created_at >= %(since)s)
+      and (%(until)s::timestamptz is null or m.created_at < %(until)s)
+      and (%(filter_from_like)s::text is null or lower(m.header_from) like lower(%(filter_from_like)s))
+      and (%(filter_subject_like)s::text is null or lower(m.subject) like lower(%(filter_subject_like)s))
+      and (%(filter_path)s::jsonpath is null or jsonb_path_match(
+               jsonb_build_object(
+                   's', m.subject, 'f', coalesce(m.header_from, ''), 'l', m.labels,
+                   't', (extract(epoch from m.created_at) * 1000000)::bigint),
+               %(filter_path)s::jsonpath))
+      and (%(cursor_at)s::timestamptz is null or (m.created_at, m.id) > (%(cursor_at)s, %(cursor_id)s::text))
+    order by m.created_at, m.id
+    limit %(limit)s
+) m on true
+where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_at is null
+order by m.created_at, m.id;
+
+-- read: one message with all that its reader gets, marked as read on the way where that is wanted
+with marked as (
+    update messages m set unread = false
+    where m.account_id = %(account_id)s
+      and m.id = %(id)s
+      and m.agent_email = %(agent_email)s
+      and m.unread
+      and %(mark_read)s::boolean
+      and (m.direction = 'outbound'
+            or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+      and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
+)
+select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
+       m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
+       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+       m.sender_name, m.authentication, m.automation, m.body_text, m.new_text, m.body_html, m.truncated, m.attachments,
+       m.verified, m.entity_type, m.domain_check, m.delegation, m.content_sha256, c.raw,
+       s.id as secret_id, s.sealed_secret
+from messages m
+join agents a on a.email = m.agent_email and a.deleted_at is null
+left join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256
+left join lateral (
+    select s.id, s.sealed_secret
+    from signing_secrets s
+    where s.account_id = m.account_id
+    order by s.created_at desc, s.id desc
+    limit 1
+) s on true
+where m.account_id = %(account_id)s
+  and m.id = %(id)s
+  and m.agent_email = %(agent_email)s
+  and (m.direction = 'outbound'
+        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+
+-- raw: a message's bytes as they came; nothing is marked
+select c.raw
+from messages m
+join agents a on a.email = m.agent_email and a.deleted_at is null
+join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256
+where m.account_id = %(account_id)s
+  and m.id = %(id)s
+  and m.agent_email = %(agent_email)s
+  and (m.direction = 'outbound'
+        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+
+-- attachments: a message's index of attachments, with its bytes where the wanted one is small enough to go inline
+select m.attachments,
+       case
+           when (m.attachments -> %(index)s::int ->> 'size_bytes')::bigint <= %(inline_bytes)s::bigint then c.raw
+       end as raw
+from messages m
+join agents a on a.email = m.agent_email and a.deleted_at is null
+left join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256
+where m.account_id = %(account_id)s
+  and m.id = %(id)s
+  and m.agent_email = %(agent_email)s
+  and (m.direction = 'outbound'
+        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+
+-- download: a message's bytes for the holder of a signed link, which names the agent and the message
+select c.raw
+from agents a
+join messages m on m.account_id = a.account_id and m.id = %(id)s and m.agent_email = a.email
+join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256
+where a.email = %(agent_email)s
+  and a.deleted_at is null
+  and (m.direction = 'outbound'
+        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+
+-- update: add and remove labels and set the read state; nothing is written where nothing changes or too much would be
+with target as materialized (
+    select m.account_id, m.id, m.direction, m.unread,
+           array(
+               select distinct label
+               from unnest(m.labels || %(add)s::text[]) as label
+               where label <> all(%(remove)s::text[])
+               order by label
+           ) as labels
+    from messages m
+    where m.account_id = %(account_id)s
+      and m.id = %(id)s
+      and m.agent_email = %(agent_email)s
+      and (m.direction = 'outbound'
+            or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+      and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
+    for no key update of m
+),
+wanted as (
+    select t.account_id, t.id, t.direction, t.labels,
+           case when t.direction = 'inbound' then coalesce(%(unread)s::boolean, t.unread) else t.unread end as unread
+    from target t
+),
+changed as (
+    update messages m set labels = w.labels, unread = w.unread
+    from wanted w
+    where m.account_id = w.account_id
+      and m.id = w.id
+      and cardinality(w.labels) <= %(max_labels)s::int
+      and (m.labels is distinct from w.labels or m.unread is distinct from w.unread)
+)
+select direction, labels, unread from wanted;
+
+-- trash: move a message to the trash unless it is held; when it is there already nothing changes
+with target as materialized (
+    select m.account_id, m.id, m.deleted_at,
+           m.review_status is not null
+           and (m.review_status = 'pending_review'
+                or (m.direction = 'inbound' and m.review_status in ('review_rejected', 'review_expired_rejected')))
+               as held
+    from messages m
+    where m.account_id = %(account_id)s
+      and m.id = %(id)s
+      and m.agent_email = %(agent_email)s
+      and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
+    for no key update of m
+),
+trashed as (
+    update messages m set deleted_at = now()
+    from target t
+    where m.account_id = t.account_id and m.id = t.id and t.deleted_at is null and not t.held
+)
+select held, deleted_at is not null as in_trash from target;
+
+-- restore: bring a message back from the trash
+with target as materialized (
+    select m.account_id, m.id, m.deleted_at is not null as in_trash
+    from messages m
+    where m.account_id = %(account_id)s
+      and m.id = %(id)s
+      and m.agent_email = %(agent_email)s
+      and (m.direction = 'outbound'
+            or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+      and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
+    for no key update of m
+),
+restored as (
+    update messages m set deleted_at = null
+    from target t
+    where m.account_id = t.account_id and m.id = t.id and t.in_trash
+)
+select in_trash from target;
+
+-- purge: delete a trashed message for good and give its bytes back to the account
+with target as materialized (
+    select m.account_id, m.id, m.deleted_at is not null as in_trash, m.size_bytes, m.content_sha256,
+           m.review_status is not null
+           and (m.review_status = 'pending_review'
+                or (m.direction = 'inbound' and m.review_status in ('review_rejected', 'review_expired_rejected')))
+               as held
+    from messages m
+    where m.account_id = %(account_id)s
+      and m.id = %(id)s
+      and m.agent_email = %(agent_email)s
+      and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
+    for update of m
+),
+gone as (
+    delete from messages m
+    using target t
+    where m.account_id = t.account_id and m.id = t.id and t.in_trash and not t.held
+    returning m.account_id, m.size_bytes
+),
+given_back as (
+    update account_usage u set storage_bytes = greatest(0, u.storage_bytes - g.size_bytes)
+    from gone g
+    where u.account_id = g.account_id
+)
+select held, in_trash, content_sha256 from target;
