@@ -178,3 +178,41 @@ def swept(name: str, rows: int) -> None:
 def _endpoint(key: str) -> str:
     """A webhook's id as it is; of an agent's own URL only the agent's domain."""
     return domain_of(key) if "@" in key else key
+
+
+# The SMTP door
+
+
+def smtp_session_opened(session: str, peer: str) -> None:
+    """A peer connected and was greeted."""
+    _log.debug("smtp_session_opened", session=session, peer=peer)
+
+
+def smtp_session_closed(session: str, peer: str, *, mails: int, reason: str) -> None:
+    """A session is over."""
+    _log.info("smtp_session_closed", session=session, peer=peer, mails=mails, reason=reason)
+
+
+def smtp_connection_refused(peer: str, reason: str) -> None:
+    """A connection was sent away before it could say anything."""
+    _log.warning("smtp_connection_refused", peer=peer, reason=reason)
+
+
+def smtp_receiver_failed(session: str, question: str, error: BaseException) -> None:
+    """Our own side failed to answer a question; the peer was told 451."""
+    _log.error("smtp_receiver_failed", session=session, question=question, reason=reason_of(error), exc_info=error)
+
+
+def smtp_session_crashed(session: str, error: BaseException) -> None:
+    """A bug ended one session; the others go on."""
+    _log.error("smtp_session_crashed", session=session, reason=reason_of(error), exc_info=error)
+
+
+def smtp_certificate_reloaded(path: str) -> None:
+    """A changed certificate is in use."""
+    _log.info("smtp_certificate_reloaded", path=path)
+
+
+def smtp_certificate_broken(path: str, error: BaseException) -> None:
+    """A changed certificate cannot be used; the one before it stays."""
+    _log.error("smtp_certificate_broken", path=path, reason=reason_of(error))

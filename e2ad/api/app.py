@@ -40,6 +40,7 @@ MODULES: Final = (
 CLASSIC_MODULES: Final = (
     "e2ad.api.classic.meta",
     "e2ad.api.classic.agents",
+    "e2ad.api.classic.secrets",
     "e2ad.api.classic.messages",
     "e2ad.api.classic.conversations",
     "e2ad.api.classic.webhooks",
@@ -47,7 +48,8 @@ CLASSIC_MODULES: Final = (
 )
 """Modules of `/api/v1`; each has `ROUTES`."""
 
-SEND_SECONDS: Final = 60.0
+SEND_SECONDS: Final = 300.0
+"""For a whole answer; the door has a deadline for each piece of it."""
 
 
 class Endpoint(Protocol):
@@ -65,7 +67,7 @@ def operations() -> list[Operation]:
 
 def build_app(services: Services) -> "Api":
     """The application over these services."""
-    from e2ad.api import documents, health
+    from e2ad.api import documents, downloads, health
 
     app = Api("e2ad", services)
     declared = operations()
@@ -75,6 +77,7 @@ def build_app(services: Services) -> "Api":
     endpoints += [(one.method, one.path, one.bind(services)) for one in routes]
     endpoints += documents.endpoints(declared)
     endpoints += health.endpoints(services)
+    endpoints += downloads.endpoints(services)
     app.router = Router(endpoints)
     return app
 

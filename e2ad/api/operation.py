@@ -154,7 +154,8 @@ class Operation:
     @property
     def status(self) -> int:
         """The status of a plain view."""
-        return next(iter(self.success))
+        first: int = next(iter(self.success))
+        return first
 
     async def __call__(self, call: Call[Any, Any]) -> Any:
         """Run the handler itself."""

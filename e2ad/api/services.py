@@ -21,7 +21,7 @@ def _never() -> bool:
     return False
 
 
-@define(kw_only)
+@define(kw_only=True)
 class Services:
     """The collaborators of the API.
 

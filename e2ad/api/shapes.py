@@ -281,7 +281,7 @@ def _tidy(schema: Any) -> None:
         match schema.get("anyOf"):
             case [{"type": str() as name, **rest}, {"type": "null"}] if "enum" not in rest:
                 del schema["anyOf"]
-                schema.update(rest, type=[name, "null"])
+                schema.update({**rest, "type": [name, "null"]})
             case _:
                 pass
 

@@ -6,6 +6,7 @@ through `parse_mailbox` or `parse_domain`, so that one spelling of a name is sto
 
 import re
 from enum import Enum
+from ipaddress import AddressValueError, IPv6Address
 from typing import Final, Literal, TypeAlias
 
 import idna
@@ -30,14 +31,16 @@ LOCAL_PART_OCTETS: Final = 64
 DOMAIN_OCTETS: Final = 255
 PATH_OCTETS: Final = 256
 
-# RFC 5321 section 4.1.2 with RFC 6531 section 3.3 (atext =/ UTF8-non-ascii):
+# RFC 5321 section 4.1.2 with RFC 6531 section 3.3 (atext =/ UTF8-non-ascii);
+# lone surrogates, which JSON can carry, and C1 controls are no text:
 #   Local-part = Dot-string / Quoted-string
 #   Dot-string = Atom *("." Atom)
-_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
+_UTF8_NON_ASCII = r"\u00a0-\ud7ff\ue000-\U0010ffff"
+_ATEXT = rf"[A-Za-z0-9!#$%&'*+\-/=?^_`{{|}}~{_UTF8_NON_ASCII}]"
 _DOT_STRING = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
 #   Quoted-string = DQUOTE *QcontentSMTP DQUOTE
 #   QcontentSMTP = qtextSMTP / quoted-pairSMTP
-_QUOTED_STRING = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"'
+_QUOTED_STRING = rf'"(?:[\x20\x21\x23-\x5b\x5d-\x7e{_UTF8_NON_ASCII}]|\\[\x20-\x7e])*"'
 #   Mailbox = Local-part "@" ( Domain / address-literal )
 _MAILBOX = re.compile(rf"({_DOT_STRING}|{_QUOTED_STRING})@([^@\s]+|\[[^\]\s]*\])")
 _DOT_STRING_ONLY = re.compile(_DOT_STRING)
@@ -55,7 +58,7 @@ _LITERAL = re.compile(
     r"\[(?:(?P<v4>[0-9.]{7,15})|(?P<tag>[A-Za-z0-9\-]*[A-Za-z0-9]):(?P<rest>[\x21-\x5a\x5e-\x7e]+))\]"
 )
 _V4 = re.compile(r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}")
-_V6_CHARACTERS = re.compile(r"[0-9A-Fa-f:]+(?:[0-9.]+)?")
+_V6_CHARACTERS = re.compile(r"[0-9A-Fa-f:.]+")
 
 
 class AddressError(ValueError):
@@ -146,12 +149,7 @@ def parse_mailbox(text: str, *, underscores: bool = True) -> Mailbox:
         local_part = _requote(local_part)
     if len(local_part if local_part.isascii() else local_part.encode("utf-8", "replace")) > LOCAL_PART_OCTETS:
         raise AddressError(f"the part before the @ is longer than {LOCAL_PART_OCTETS} octets")
-    if any("\ud800" <= character <= "\udfff" for character in local_part if character > "\x7f"):
-        raise AddressError("the part before the @ is not Unicode text")
-    if domain[0] == "[":
-        domain = _parse_literal(domain)
-    else:
-        domain = parse_domain(domain, underscores=underscores)
+    domain = _parse_literal(domain) if domain[0] == "[" else parse_domain(domain, underscores=underscores)
     if len(local_part) + len(domain) + 3 > PATH_OCTETS:
         raise AddressError(f"the address is longer than {PATH_OCTETS} octets")
     return Mailbox(local_part, domain)
@@ -190,18 +188,11 @@ def _parse_literal(text: str) -> str:
 
 
 def _is_ipv6(text: str) -> bool:
-    # ipaddress would be shorter, but it takes zone ids and this module must not guess what else.
-    if _V6_CHARACTERS.fullmatch(text) is None or text.count("::") > 1 or ":::" in text:
+    # The characters first, since IPv6Address would take a zone id as well.
+    if _V6_CHARACTERS.fullmatch(text) is None:
         return False
-    head, dotted = text, 0
-    if "." in text:
-        head, _, tail = text.rpartition(":")
-        if _V4.fullmatch(tail) is None:
-            return False
-        head, dotted = (head + ":" if head.endswith(":") or not head else head), 2
-    groups = [group for group in head.split(":") if group]
-    if any(len(group) > 4 for group in groups):
+    try:
+        IPv6Address(text)
+    except AddressValueError:
         return False
-    if "::" in text:
-        return len(groups) + dotted <= 7 and not (head.startswith(":") and not head.startswith("::"))
-    return len(groups) + dotted == 8 and not head.startswith(":") and not head.endswith(":")
+    return True

@@ -79,7 +79,7 @@ def classify(
         return Automation.AUTO_GENERATED
     if precedence is Automation.BULK or field("list-unsubscribe") is not None:
         return Automation.BULK
-    return with_null_reverse_path(None) if null_reverse_path else None
+    return Automation.BOUNCE if null_reverse_path else None
 
 
 def with_null_reverse_path(found: Automation | None) -> Automation:

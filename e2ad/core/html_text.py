@@ -17,6 +17,7 @@ __all__ = ["HtmlText", "html_to_text"]
 
 MAX_QUOTE_DEPTH: Final = 5
 MAX_LINK: Final = 2048
+MAX_ATTRIBUTES: Final = 8192
 
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
 _TAG_START: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)")
@@ -61,6 +62,7 @@ _BLOCKS: Final = frozenset(
     ]
 )
 _SPACED_BLOCKS: Final = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6"])
+_KNOWN: Final = _BLOCKS | _SPACED_BLOCKS | set(_RAW_TEXT) | {"a", "br", "img", "td", "th"}
 # Where a mail program's own markup says that the history begins.
 _HISTORY_CLASS: Final = frozenset(
     [
@@ -97,34 +99,37 @@ def html_to_text(markup: str) -> HtmlText:
     position, quotes_match = 0, True
     while (at := markup.find("<", position)) >= 0:
         page.write(markup[position:at])
-        if markup.startswith("<!--", at):
-            position = _after(markup, "-->", at + 4)
-            continue
-        name = _TAG_START.match(markup, at)
-        if name is None:
-            if markup.startswith(("<!", "<?", "</"), at):
-                position = _after(markup, ">", at)
-            else:
-                page.write("<")
-                position = at + 1
-            continue
         tag = _TAG.match(markup, at) if quotes_match else None
-        if tag is None:
+        if tag is not None:
+            position, word, attributes = tag.end(), tag[2].lower(), tag[3]
+        elif name := _TAG_START.match(markup, at):
             quotes_match = False  # a quote is open to the end: trying again at each tag would be quadratic
             position = _after(markup, ">", at)
-            attributes = markup[name.end() : position - 1]
+            word, attributes = name[1].lower(), markup[name.end() : position - 1]
         else:
-            position, attributes = tag.end(), tag[3]
-        closing, word = markup[at + 1] == "/", name[1].lower()
-        if not closing and word in _RAW_TEXT:
+            position = _skip(markup, at, page)
+            continue
+        if word not in _KNOWN:
+            continue
+        if markup[at + 1] == "/":
+            page.close(word)
+        elif word in _RAW_TEXT:
             end = _RAW_TEXT[word].search(markup, position)
             position = _after(markup, ">", end.start()) if end else len(markup)
-        elif closing:
-            page.close(word)
         else:
             page.open(word, attributes)
     page.write(markup[position:])
     return page.result()
+
+
+def _skip(markup: str, at: int, page: "_Page") -> int:
+    """Past a comment or declaration, or past a "<" that is only a character."""
+    if markup.startswith("<!--", at):
+        return _after(markup, "-->", at + 4)
+    if markup.startswith(("<!", "<?", "</"), at):
+        return _after(markup, ">", at)
+    page.write("<")
+    return at + 1
 
 
 def _after(markup: str, mark: str, position: int) -> int:
@@ -257,9 +262,12 @@ class _Page:
         self.end_line()
         kept: list[str] = []
         marks: set[int] = set()
+        marked = False
         for number, line in enumerate(self.lines):
-            if number in self.marks:
+            marked = marked or number in self.marks
+            if marked and line:
                 marks.add(len(kept))
+                marked = False
             if line.strip("> ") or (kept and kept[-1].strip("> ")):
                 kept.append(line)
         while kept and not kept[-1].strip("> "):
@@ -269,6 +277,7 @@ class _Page:
 
 
 def _attribute(attributes: str, name: str) -> str:
+    attributes = attributes[:MAX_ATTRIBUTES]
     if name not in attributes and name not in attributes.lower():
         return ""
     for found in _ATTRIBUTE.finditer(attributes):

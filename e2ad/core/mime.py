@@ -141,9 +141,9 @@ def _message_id(header: HeaderSection) -> str | None:
     opened, closed = value.find("<"), value.find(">")
     if 0 <= opened < closed:
         value = value[opened : closed + 1]
-    elif value:
-        value = f"<{value.split()[0]}>"
-    return value if 2 < len(value) <= 998 and " " not in value else None
+    elif "@" in value:  # some senders forget the brackets
+        value = f"<{value}>"
+    return value if 2 < len(value) <= 998 and value[0] == "<" and " " not in value else None
 
 
 def _ids(header: HeaderSection, name: str) -> tuple[str, ...]:

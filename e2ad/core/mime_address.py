@@ -153,17 +153,33 @@ def _read_entry(entry: _Entry) -> tuple[Mailbox | None, str, bool]:
     words = [token for token in entry if token[0] != "("]
     comments = [token[1:] for token in entry if token[0] == "("]
     if "<" not in words:
-        mailbox = read_mailbox("".join(word for word in words if not word.isspace())[:MAX_ENTRY])
-        return mailbox, " ".join(comments), mailbox is not None
+        spec = _addr_spec(words)
+        name = ""
+        if not spec.startswith('"'):
+            name, _, spec = spec.rpartition(" ")
+        mailbox = read_mailbox(spec)
+        return mailbox, name or " ".join(comments), mailbox is not None and not name
     opened = words.index("<")
     closed = words.index(">", opened) if ">" in words[opened:] else len(words)
-    inside = "".join(word for word in words[opened + 1 : closed] if not word.isspace())
+    inside = _addr_spec(words[opened + 1 : closed])
     if inside.startswith("@"):  # RFC 5322 section 4.4: an obsolete route
         inside = inside.rpartition(":")[2]
-    mailbox = read_mailbox(inside[:MAX_ENTRY])
+    mailbox = read_mailbox(inside)
     name = "".join(_unquote(word) for word in words[:opened]).strip() or " ".join(comments)
     rest = [word for word in words[closed + 1 :] if not word.isspace()]
     return mailbox, name[:MAX_ENTRY], mailbox is not None and not rest and closed < len(words)
+
+
+def _addr_spec(words: _Entry) -> str:
+    """Join the words of an address. Blanks may stand around "@" and "." (RFC 5322 section 4.4), nowhere else:
+    joined, "Alice a@b.test" would name somebody who is not there.
+    """
+    if any(word[0] == '"' for word in words):
+        return "".join(word for word in words if not word.isspace())[:MAX_ENTRY]
+    text = " ".join("".join(" " if word.isspace() else word for word in words).split())[:MAX_ENTRY]
+    for mark in "@.":
+        text = text.replace(f" {mark}", mark).replace(f"{mark} ", mark)
+    return text
 
 
 def _unquote(word: str) -> str:

@@ -162,8 +162,8 @@ def _word_bytes(encoding: str, payload: str) -> bytes | None:
     data = payload.encode("latin-1", "replace")
     if encoding in "qQ":
         return binascii.a2b_qp(data.replace(b" ", b"_").replace(b"\t", b"_"), header=True)
-    decoded, whole = base64_bytes(data)
-    return decoded if whole or decoded else None
+    decoded, _ = base64_bytes(data)
+    return decoded if decoded or not data else None
 
 
 def base64_bytes(data: bytes) -> tuple[bytes, bool]:

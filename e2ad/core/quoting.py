@@ -69,7 +69,7 @@ def new_text(text: str, history_at: frozenset[int] = frozenset(), *, forwarded: 
             return text.strip()  # nothing above it: the block is all there is to read
         lines, probes, forward = lines[:cut], probes[:cut], None
     head_end = len(lines) if forward is None else forward
-    head = _without_quotes(lines[:head_end], probes[:head_end])
+    head = _without_quotes(lines[:head_end], probes[:head_end], history_at)
     if forward is None:
         return head
     return f"{head}\n\n{_trimmed(lines[forward:])}" if head else _trimmed(lines[forward:])
@@ -154,10 +154,12 @@ def _above_rule(probes: list[str], number: int) -> int:
     return above if above >= 0 and _RULE.fullmatch(probes[above]) else number
 
 
-def _without_quotes(lines: list[str], probes: list[str]) -> str:
+def _without_quotes(lines: list[str], probes: list[str], history_at: frozenset[int]) -> str:
     """Drop attribution and quotation where nothing new follows, or where nothing new came before."""
     lines, probes = _without_signature(lines, probes)
     quoted = [_is_quoted(probe) for probe in probes]
+    for number in sorted(history_at):
+        _mark_marked(probes, quoted, number)
     cut = _mark_attributions(probes, quoted)
     if cut is not None:
         lines, probes, quoted = lines[:cut], probes[:cut], quoted[:cut]
@@ -197,6 +199,14 @@ def _without_signature(lines: list[str], probes: list[str]) -> tuple[list[str], 
         if written > MAX_SIGNATURE_LINES or line.startswith(">"):
             break
     return lines, probes
+
+
+def _mark_marked(probes: list[str], quoted: list[bool], number: int) -> None:
+    """What stands between a program's own mark and the quotation is the attribution, in whatever language."""
+    for below in range(number, min(number + MAX_ATTRIBUTION_LINES, len(probes))):
+        if quoted[below]:
+            quoted[number:below] = [True] * (below - number)
+            return
 
 
 def _mark_attributions(probes: list[str], quoted: list[bool]) -> int | None:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 
@@ -41,7 +42,7 @@ async def run(config: Config, *, roles: frozenset[str], workers: int, argv: Sequ
         ValueError: several processes cannot share a port that is picked anew by each.
     """
     if workers == 1:
-        await tree.serve(config, roles=roles)
+        await _serve(config, roles)
         return
     if 0 in (config.smtp.port, config.http.port, config.dashboard.port):
         raise ValueError("--workers needs fixed ports: smtp.port, http.port and dashboard.port must not be 0")
@@ -65,6 +66,33 @@ async def run(config: Config, *, roles: frozenset[str], workers: int, argv: Sequ
                 children.cancel_scope.deadline = trio.current_time() + grace + KILL_SECONDS
             office.cancel_scope.cancel()
     maillog.stopped()
+
+
+async def _serve(config: Config, roles: frozenset[str]) -> None:
+    """One process: a first signal stops it with its graces, a second one at once.
+
+    A signal that comes while e2ad starts is kept, and obeyed as soon as it has started.
+    """
+    stop = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def heed() -> None:
+                async for received in signals:
+                    maillog.stopping(signal.Signals(received).name)
+                    if stop.is_set():
+                        nursery.cancel_scope.cancel()
+                    stop.set()
+
+            nursery.start_soon(heed)
+            async with trio.open_nursery() as house:
+                ready = os.environ.pop(READY_FD, "")
+                serve = partial(tree.serve, config, roles=roles, reuse_port=bool(ready), stop=stop)
+                await house.start(serve)
+                if ready:
+                    os.write(int(ready), b"1")
+                    os.close(int(ready))
+            nursery.cancel_scope.cancel()
 
 
 async def _child(

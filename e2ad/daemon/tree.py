@@ -6,8 +6,6 @@ Each storey has its grace; what ignores it is cancelled.
 """
 
 import ipaddress
-import os
-import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,7 +16,7 @@ import trio
 from attrs import frozen
 
 from e2ad import maillog
-from e2ad.api import front, health, stream
+from e2ad.api import front, stream
 from e2ad.api.app import build_app
 from e2ad.api.services import Services
 from e2ad.config import Config, ConfigError
@@ -65,15 +63,14 @@ async def serve(
     *,
     roles: frozenset[str] = ROLES,
     reuse_port: bool = False,
-    stop: trio.Event | None = None,
+    stop: trio.Event,
     task_status: trio.TaskStatus[Doors] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run e2ad until a signal, or `stop`, says that it is enough.
+    """Run e2ad until `stop` is set.
 
     Args:
         roles: which parts this process runs.
         reuse_port: several processes share the ports.
-        stop: for callers that are not a whole process; signals are then left to them.
         task_status: gets the open doors once all of them accept.
 
     Raises:
@@ -95,7 +92,7 @@ async def serve(
                 maillog.serving(sorted(roles), **_shown(opened))
                 systemd.notify("READY=1")
                 task_status.started(opened)
-                await _wait_for_stop(stop)
+                await stop.wait()
                 systemd.notify("STOPPING=1")
                 house.closing.set()
                 doors.cancel_scope.deadline = trio.current_time() + config.grace.doors_seconds
@@ -311,22 +308,3 @@ def _address(listeners: Sequence[trio.SocketListener]) -> tuple[str, int]:
 def _shown(doors: Doors) -> dict[str, str]:
     named = {"smtp": doors.smtp, "http": doors.http, "dashboard": doors.dashboard}
     return {name: f"{address[0]}:{address[1]}" for name, address in named.items() if address is not None}
-
-
-async def _wait_for_stop(stop: trio.Event | None) -> None:
-    if stop is not None:
-        await stop.wait()
-        return
-    _tell_parent()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for received in signals:
-            maillog.stopping(signal.Signals(received).name)
-            return
-
-
-def _tell_parent() -> None:
-    """A worker process says on its parent's pipe that it is ready."""
-    descriptor = os.environ.pop("E2AD_READY_FD", "")
-    if descriptor.isdigit():
-        os.write(int(descriptor), b"1")
-        os.close(int(descriptor))

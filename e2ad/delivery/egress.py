@@ -31,6 +31,7 @@ MAX_ADDRESSES: Final = 8
 MAX_URL: Final = 2048
 
 _NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"),)
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
 _NEVER: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -205,7 +206,7 @@ class Egress:
         raise Unreachable(_words(failure)) from failure
 
     async def _connect(self, address: str, origin: Origin) -> trio.abc.Stream:
-        plain = await trio.open_tcp_stream(address, origin.port)
+        plain = await _open(address, origin.port)
         if origin.scheme != "https":
             return plain
         secure = trio.SSLStream(plain, self._tls, server_hostname=origin.host, https_compatible=True)
@@ -239,11 +240,27 @@ class Egress:
             return True
         if any(ip in network for network in _NEVER if network.version == ip.version):
             return False
-        return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+        if ip.version == 6 and not any(ip in network for network in (_UNICAST, *_NAT64)):
+            return False
+        return ip.is_global and not ip.is_multicast and (ip.version == 6 or not ip.is_reserved)
 
     def _permits_listed(self, address: str) -> bool:
         ip = ipaddress.ip_address(address)
         return any(ip in network for network in self._allowed if network.version == ip.version)
+
+
+async def _open(address: str, port: int) -> trio.SocketStream:
+    """Connect to an address as it stands: nothing is resolved a second time."""
+    family = trio.socket.AF_INET6 if ":" in address else trio.socket.AF_INET
+    socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
+    connected = False
+    try:
+        await socket.connect((address, port))
+        connected = True
+    finally:
+        if not connected:
+            socket.close()
+    return trio.SocketStream(socket)
 
 
 def _host(parts: SplitResult) -> str:

@@ -178,9 +178,9 @@ async def _send(target: Target, headers: list[tuple[str, str]], body: bytes, con
         method="POST",
         target=target.path,
         headers=[
-            ("Host", target.host_header),
-            ("Content-Length", str(len(body))),
-            *((name, value.encode()) for name, value in headers),
+            (b"Host", target.host_header.encode()),
+            (b"Content-Length", str(len(body)).encode()),
+            *((name.encode(), value.encode()) for name, value in headers),
         ],
     )
     protocol = connection.protocol

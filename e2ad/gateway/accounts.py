@@ -1,23 +1,24 @@
-"""Founding: the first account of a deployment with its key, and the deployment's own domain."""
+"""Founding: an account with its first secret and a key, and the deployment's own domain."""
 
 from typing import Final
 
 from attrs import frozen
 
-from e2ad.core.errors import InvalidDomain, ReservedDomain, Unavailable
+from e2ad.core.errors import InvalidDomain, ReservedDomain
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import key_hash
 from e2ad.core.slug import agent_mailbox, domain_name
 from e2ad.gateway import secrets
+from e2ad.gateway.access import ACCOUNT_KEY, KEY_PREFIX_CHARACTERS
 from e2ad.gateway.mint import new_id, new_secret
-from e2ad.storage import founding as storage
-from e2ad.storage.pool import Database
+from e2ad.storage import accounts as storage
+from e2ad.storage import founding
+from e2ad.storage.accounts import Account, NewKey
+from e2ad.storage.pool import Database, Executor
 
-__all__ = ["BOOTSTRAP_NAME", "Founded", "bootstrap", "keep_shared_domain"]
+__all__ = ["BOOTSTRAP_NAME", "Founded", "bootstrap", "found", "keep_shared_domain"]
 
 BOOTSTRAP_NAME: Final = "bootstrap"
-KEY_PREFIX: Final = "e2a_acct_"
-SHOWN_CHARACTERS: Final = 16
 
 
 @frozen
@@ -27,7 +28,6 @@ class Founded:
     account_id: str
     email: str
     api_key: str
-    new: bool
 
 
 async def bootstrap(database: Database, keys: KeyRing, email: str, name: str = BOOTSTRAP_NAME) -> Founded:
@@ -37,26 +37,40 @@ async def bootstrap(database: Database, keys: KeyRing, email: str, name: str = B
 
     Raises:
         InvalidRequest: `email` is no address.
-        Unavailable: the database does not answer, or somebody else founds the account right now.
 
     Cancellation: before COMMIT nothing is kept.
     """
     address = str(agent_mailbox(email))
-    key = new_secret(KEY_PREFIX)
+    key = new_secret(ACCOUNT_KEY)
     async with database.transaction() as transaction:
-        account = await storage.keep_account(transaction, new_id(""), address, name)
-        if account is None:
-            raise Unavailable("the account is being made by somebody else at this moment: try again")
-        await secrets.ensure_default(transaction, keys, account.id)
+        account = await found(transaction, keys, address, name)
         await storage.insert_key(
             transaction,
-            account.id,
-            key_id=new_id("apk_"),
-            name=name,
-            key_hash=key_hash(key),
-            key_prefix=key[:SHOWN_CHARACTERS],
+            NewKey(
+                account_id=account.id,
+                id=new_id("apk_"),
+                name=name,
+                key_hash=key_hash(key),
+                key_prefix=key[:KEY_PREFIX_CHARACTERS],
+                scope="account",
+                agent_email=None,
+                expires_at=None,
+            ),
         )
-    return Founded(account.id, account.email, key, account.founded)
+    return Founded(account.id, account.email, key)
+
+
+async def found(transaction: Executor, keys: KeyRing, email: str, name: str) -> Account:
+    """The account of an address, made when there is none; every account has a signing secret."""
+    account = await storage.find_account(transaction, email)
+    if account is None:
+        fresh = Account(new_id(""), email, name, "standard")
+        # Another transaction that made it first has committed by the time our insert finds it there.
+        made = await storage.insert_account(transaction, fresh)
+        account = fresh if made else await storage.find_account(transaction, email)
+        assert account is not None
+    await secrets.ensure_default(transaction, keys, account.id)
+    return account
 
 
 async def keep_shared_domain(database: Database, domain: str) -> None:
@@ -68,5 +82,5 @@ async def keep_shared_domain(database: Database, domain: str) -> None:
     """
     if domain_name(domain) != domain:
         raise InvalidDomain(f"shared_domain: {domain!r} is not a lower-case domain name with at least two labels")
-    if not await storage.keep_shared_domain(database, domain):
+    if not await founding.keep_shared_domain(database, domain):
         raise ReservedDomain(f"shared_domain: {domain} belongs to an account of this deployment already")

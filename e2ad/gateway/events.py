@@ -1,6 +1,7 @@
 """The event log: what is still there, what is gone, and sending an event again."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,7 +13,16 @@ from e2ad.storage import events as storage
 from e2ad.storage.events import Event, EventFilter, Redelivery
 from e2ad.storage.pool import Database
 
-__all__ = ["REDELIVERY_WINDOW_SECONDS", "EventLog"]
+__all__ = ["CLASSIC_TYPES", "REDELIVERY_WINDOW_SECONDS", "EventLog", "classic_type"]
+
+CLASSIC_TYPES: Final[Mapping[str, str]] = {
+    "email.received": "email.received",
+    "email.sent": "email.sent",
+    "email.review_requested": "email.pending_approval",
+    "email.review_approved": "email.approved",
+    "email.review_rejected": "email.rejected",
+}
+"""The types of the log that the classic API knows, and its names for them."""
 
 REDELIVERY_WINDOW_SECONDS: Final = 60
 """How long a second request without a key of its own is taken for the first one repeated."""
@@ -94,6 +104,11 @@ class EventLog:
         if await storage.outlived(self.database, account_id, event_id):
             return Gone(f"the event is older than {self.retention_days} days and cannot be had any more")
         return NotFound()
+
+
+def classic_type(event_type: str) -> str:
+    """The classic name of an event type; a type without one keeps its own."""
+    return CLASSIC_TYPES.get(event_type, event_type)
 
 
 def _replay_id(key: str | None) -> str:

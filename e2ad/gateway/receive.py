@@ -8,6 +8,7 @@ once, authenticates it once, judges it, and hands one message for each agent to 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import trio
@@ -173,25 +174,7 @@ class _Shared:
         event_id = signing.event_id(message_id, "email.received")
         at = mint.now()
         envelope_from = str(self.envelope.reverse_path) or None
-        data = {
-            "message_id": message_id,
-            "agent_email": recipient.agent_email,
-            "direction": "inbound",
-            "header_from": parsed.header_from,
-            "envelope_from": envelope_from,
-            "verified_domain": authentication.verified_domain,
-            "to": parsed.to,
-            "cc": parsed.cc,
-            "reply_to": parsed.reply_to,
-            "authentication": self.authentication_document,
-            "delivered_to": recipient.agent_email,
-            "subject": parsed.subject,
-            "received_at": events.rfc3339(at),
-        }
-        if parsed.attachments:
-            data["attachments"] = [meta.to_json() for meta in parsed.attachments]
-        if parsed.automation is not None:
-            data["automation"] = parsed.automation.value
+        data = self._announcement(message_id, recipient.agent_email, envelope_from, at)
         message = NewMessage(
             id=message_id,
             account_id=recipient.account_id,
@@ -232,3 +215,29 @@ class _Shared:
             raw=self.content,
         )
         return Arrival(message, data)
+
+    def _announcement(
+        self, message_id: str, agent_email: str, envelope_from: str | None, at: datetime
+    ) -> dict[str, Any]:
+        """The payload of `email.received` (contract: events), `automation` being ours."""
+        parsed = self.parsed
+        data = {
+            "message_id": message_id,
+            "agent_email": agent_email,
+            "direction": "inbound",
+            "header_from": parsed.header_from,
+            "envelope_from": envelope_from,
+            "verified_domain": self.authentication.verified_domain,
+            "to": parsed.to,
+            "cc": parsed.cc,
+            "reply_to": parsed.reply_to,
+            "authentication": self.authentication_document,
+            "delivered_to": agent_email,
+            "subject": parsed.subject,
+            "received_at": events.rfc3339(at),
+        }
+        if parsed.attachments:
+            data["attachments"] = [meta.to_json() for meta in parsed.attachments]
+        if parsed.automation is not None:
+            data["automation"] = parsed.automation.value
+        return data

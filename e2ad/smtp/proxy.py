@@ -20,7 +20,8 @@ _V2_LONGEST: Final = 4096
 _V1_LONGEST: Final = 107
 
 _V1_LINE: Final = re.compile(
-    rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP4|TCP6) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4}))"
+    rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP4|TCP6) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+)"
+    rb" (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4}))"
 )
 
 

@@ -49,7 +49,7 @@ class Reply:
             if len(prefix) + len(line) + 6 > LINE_OCTETS:
                 raise ValueError(f"a reply line has at most {LINE_OCTETS} octets")
         text = "".join(f"{code}-{prefix}{line}\r\n" for line in lines[:-1]) + f"{code} {prefix}{lines[-1]}\r\n"
-        self.__attrs_init__(code, enhanced, lines, text.encode("ascii"))  # type: ignore[attr-defined]  # made by attrs
+        self.__attrs_init__(code, enhanced, lines, text.encode("ascii"))
 
     @property
     def positive(self) -> bool:

@@ -188,26 +188,28 @@ class TrioConnection(AsyncConnection[Any]):
         Cancellation: nothing is left open.
         """
         limits = limits or Limits()
-        failures: list[str] = []
-        with trio.move_on_after(limits.connect_seconds) as whole:
+        deadline = trio.current_time() + limits.connect_seconds
+        with trio.CancelScope(deadline=deadline) as resolving:
             candidates = await attempts(dsn, limits.statement_seconds)
-            for index, candidate in enumerate(candidates):
-                share = (whole.deadline - trio.current_time()) / (len(candidates) - index)
-                where = f"{candidate.get('host') or 'local socket'} port {candidate.get('port') or 'default'}"
-                with trio.move_on_after(share):
-                    try:
-                        pgconn = await _connect(make_conninfo("", **candidate))
-                    except psycopg.OperationalError as error:
-                        failures.append(f"{where}: {str(error).strip()}")
-                        continue
-                    self = cls(pgconn)
-                    self.limits = limits
-                    self.meter = meter or Meter()
-                    self.prepare_threshold = prepare_threshold
-                    return self
+        if resolving.cancelled_caught:
+            raise errors.ConnectionTimeout(f"the database's name was not resolved within {limits.connect_seconds:g} s")
+        failures: list[str] = []
+        for index, candidate in enumerate(candidates):
+            share = max(0.0, deadline - trio.current_time()) / (len(candidates) - index)
+            where = f"{candidate['host'] or 'local socket'} port {candidate['port'] or 'default'}"
+            try:
+                with trio.fail_after(share):
+                    pgconn = await _connect(make_conninfo("", **candidate))
+            except trio.TooSlowError:
                 failures.append(f"{where}: no answer within {share:.1f} s")
-        if not failures:
-            raise errors.ConnectionTimeout(f"no connection to the database within {limits.connect_seconds:g} s")
+            except psycopg.OperationalError as error:
+                failures.append(f"{where}: {str(error).strip()}")
+            else:
+                self = cls(pgconn)
+                self.limits = limits
+                self.meter = meter or Meter()
+                self.prepare_threshold = prepare_threshold
+                return self
         raise psycopg.OperationalError("; ".join(failures))
 
     def shut(self) -> None:

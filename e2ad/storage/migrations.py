@@ -12,7 +12,6 @@ after it, so the statement must bear being repeated.
 """
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -184,7 +183,7 @@ async def dump_schema(dsn: str, bindir: Path | None = None) -> str:
     program = str(bindir / "pg_dump") if bindir else "pg_dump"
     command = [program, "--schema-only", "--no-owner", "--no-privileges", f"--dbname={dsn}"]
     with trio.fail_after(DUMP_SECONDS):
-        done = await trio.run_process(command, check=False, capture_stdout=True, stderr=subprocess.PIPE)
+        done = await trio.run_process(command, check=False, capture_stdout=True, capture_stderr=True)
     if done.returncode:
         raise MigrationFailed(f"pg_dump failed: {done.stderr.decode(errors='replace').strip()}")
     return _normalise(done.stdout.decode().splitlines())

@@ -26,6 +26,7 @@ from e2ad.core.delivery import (
     PutBack,
     PutOff,
     Refused,
+    parse_notification,
 )
 from e2ad.core.retry import DISABLED_WAIT_SECONDS, DISABLED_WAITS, next_wait_seconds
 from e2ad.storage import deliveries
@@ -38,7 +39,6 @@ __all__ = ["Attempter", "Runner", "WebhookSettings"]
 
 log = structlog.get_logger("e2ad.workers")
 
-POLL_SECONDS: Final = 30.0
 HEAR_SECONDS: Final = 0.05
 LEASE_MARGIN_SECONDS: Final = 10.0
 RECORD_SECONDS: Final = 3.0
@@ -65,6 +65,10 @@ class WebhookSettings(Protocol):
     @property
     def concurrency(self) -> int:
         """Attempts in flight for all endpoints, in one process."""
+
+    @property
+    def poll_seconds(self) -> float:
+        """The slow poll, the net under all notifications."""
 
 
 class Attempter(Protocol):
@@ -123,6 +127,10 @@ class Runner:
             return
         self._claim_by(trio.current_time() + HEAR_SECONDS)
 
+    def hear_notification(self, payload: str) -> None:
+        """`hear` for a notification on `e2ad_events`."""
+        self.hear([event_id for _, event_ids in parse_notification(payload) for event_id in event_ids])
+
     async def run(self, closing: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until `closing`; then claim nothing more and return when the last attempt is recorded.
 
@@ -173,7 +181,7 @@ class Runner:
                 return
             self._wake = trio.Event()
             # Without room only the end of an attempt can change anything, and that sets the event.
-            with trio.move_on_after(wake_at - now if room > 0 else POLL_SECONDS):
+            with trio.move_on_after(wake_at - now if room > 0 else self._settings.poll_seconds):
                 await self._wake.wait()
 
     def _room(self) -> int:
@@ -188,7 +196,7 @@ class Runner:
             if limit <= 0:
                 self._left_behind = True
                 return
-            self._claim_at = now + POLL_SECONDS
+            self._claim_at = now + self._settings.poll_seconds
             rooms, full = self._lanes.rooms()
             claim = await deliveries.claim(
                 self._executor,
@@ -210,7 +218,7 @@ class Runner:
 
     async def _learn_next_due(self) -> None:
         wait_seconds = await deliveries.next_due_seconds(self._executor)
-        self._due_at = trio.current_time() + POLL_SECONDS
+        self._due_at = trio.current_time() + self._settings.poll_seconds
         if wait_seconds is not None:
             self._note_due(wait_seconds)
 
@@ -244,7 +252,7 @@ class Runner:
         try:
             with trio.move_on_after(self._settings.attempt_seconds):
                 outcome = await self._attempter.attempt(attempt)
-        except Exception as error:  # noqa: BLE001 - one attempt's accident is one deferred delivery
+        except Exception as error:
             log.exception("delivery attempt failed", delivery=attempt.id)
             outcome = Deferred(f"internal error: {type(error).__name__}")
         finally:

@@ -170,6 +170,7 @@ changed as (
     where m.account_id = w.account_id
       and m.id = w.id
       and cardinality(w.labels) <= %(max_labels)s::int
+      and (%(unread)s::boolean is null or w.direction = 'inbound')
       and (m.labels is distinct from w.labels or m.unread is distinct from w.unread)
 )
 select direction, labels, unread from wanted;

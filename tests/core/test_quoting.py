@@ -9,7 +9,7 @@ from e2ad.core.quoting import is_forward, new_text
 ATTRIBUTIONS = {
     "gmail-en": "On Mon, Jun 3, 2024 at 10:00 AM Bob Example <bob@example.test> wrote:",
     "gmail-en-wrapped": "On Mon, Jun 3, 2024 at 10:00 AM Bob Very Long Example <\nbob@example.test> wrote:",
-    "gmail-en-three-lines": "On Mon, Jun 3, 2024 at 10:00 AM Bob Very Long\nExample via list\n<bob@example.test> wrote:",
+    "gmail-en-three-lines": "On Mon, Jun 3, 2024 at 10:00 AM Bob Very\nLong Example\n<bob@example.test> wrote:",
     "apple-en": "On Jun 3, 2024, at 10:00, Bob Example <bob@example.test> wrote:",
     "thunderbird-en": "On 03/06/2024 10:00, Bob Example wrote:",
     "apple-narrow-space": "On 3 Jun 2024, at 10:00\u202fAM, Bob Example <bob@example.test> wrote:",
@@ -72,7 +72,7 @@ SEPARATORS = {
     "spaced": "-------- Original message --------\nFrom: Bob\n\n",
     "block-en": "________________________________\nFrom: Bob <bob@example.test>\nSent: Monday, June 3, 2024 10:00 AM\n"
     "To: Alice\nSubject: Plan\n\n",
-    "block-bold": "*From:* Bob <bob@example.test>\n*Sent:* Monday, June 3, 2024 10:00 AM\n*To:* Alice\n*Subject:* Plan\n\n",
+    "block-bold": "*From:* Bob <bob@example.test>\n*Sent:* Monday, June 3, 2024\n*To:* Alice\n*Subject:* Plan\n\n",
     "block-de": "Von: Bob <bob@example.test>\nGesendet: Montag, 3. Juni 2024 10:00\nAn: Alice\nBetreff: Plan\n\n",
     "block-fr": "De : Bob <bob@example.test>\nEnvoyé : lundi 3 juin 2024 10:00\nÀ : Alice\nObjet : Plan\n\n",
     "block-fr-apple": "De : Bob\nEnvoyé le : lundi 3 juin 2024\nÀ : Alice\nObjet : Plan\n\n",
@@ -225,9 +225,7 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(LINES, max_size=30), st.frozensets(st.integers(0, 30), max_size=3), st.booleans())
-def test_any_arrangement_yields_lines_of_the_text_in_order(
-    lines: list[str], marks: frozenset[int], forwarded: bool
-) -> None:
+def test_any_arrangement_yields_lines_in_order(lines: list[str], marks: frozenset[int], forwarded: bool) -> None:
     remaining = iter(line.strip() for line in lines if line.strip())
     for line in new_text("\n".join(lines), marks, forwarded=forwarded).split("\n"):
         assert not line.strip() or line.strip() in remaining
