@@ -42,7 +42,7 @@ SLICE_BYTES: Final = 262_144
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8_388_608
 DISCONNECT_SECONDS: Final = 0.2
-CLOSE_SECONDS: Final = 3.0
+CLOSE_SECONDS: Final = 2.0
 REFUSE_SECONDS: Final = 1.0
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 MAX_FRAME_BYTES: Final = 65_536
@@ -219,6 +219,8 @@ class _Connection:
     _waiting: bool = True
     """No request is in progress, so the next bytes are a head."""
     _reading: trio.CancelScope = field(factory=trio.CancelScope)
+    _busy: trio.CancelScope = field(factory=trio.CancelScope)
+    """Of the read during a request."""
     _ended: bool = False
     _torn: bool = False
     _lock: trio.Lock = field(factory=trio.Lock)
@@ -253,7 +255,18 @@ class _Connection:
                 data = bytes(self._buffer)
                 self._buffer.clear()
             else:
-                data = await self._receive()
+                # The client's body, or its leaving. When the request is over first, the next bytes are a head.
+                with trio.CancelScope() as self._busy:
+                    data = await self._receive()
+                if self._busy.cancelled_caught:
+                    continue
+                if data and protocol.complete:
+                    # The client is ahead of us: kept for the time when we look at heads again.
+                    self._buffer += data
+                    with trio.CancelScope() as self._busy:
+                        if not self._waiting:
+                            await trio.sleep_forever()
+                    continue
             await protocol.handle(RawData(data))
             if not data:
                 return None
@@ -315,6 +328,8 @@ class _Connection:
                 await self.send(event.data)
             case Updated():
                 self._waiting = event.idle
+                if event.idle:
+                    self._busy.cancel()
             case Closed():
                 self._end()
             case _:
@@ -372,6 +387,9 @@ class _Connection:
                     if one.request is not None:
                         query, headers = upgrade.query(), upgrade.headers
                         await self.front.stream_handler.handle(one.request, upgrade.path, query, headers)
+                    # The reader must live until the client has answered our close frame.
+                    if one.leaving is not None:
+                        await one.leaving.wait()
                     nursery.cancel_scope.cancel()
         finally:
             self.front.sockets.discard(one)
@@ -393,6 +411,11 @@ class _Http(H11Protocol):
             _address(connection.stream.socket.getsockname),
             connection.handle,
         )
+
+    @property
+    def complete(self) -> bool:
+        """The client has said all of its request."""
+        return self.connection.their_state is h11.DONE
 
     @property
     def unread(self) -> bool:
@@ -426,12 +449,16 @@ class _Socket:
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     request: "_Request | None" = None
     accepted: WebSocketConnection | None = None
+    leaving: trio.Event | None = None
+    """Set when the goodbye is said; there only once it began."""
 
     async def say_goodbye(self) -> None:
         """Close with 1001; a client that does not answer in time is cut off."""
+        self.leaving = trio.Event()
         with trio.move_on_after(CLOSE_SECONDS):
             if self.accepted is not None:
                 await self.accepted.aclose(1001, "shutting_down")
+        self.leaving.set()
         self.scope.cancel()
 
 

@@ -37,6 +37,7 @@ def load(
     *,
     environ: Mapping[str, str] | None = None,
     base: Mapping[str, Any] | None = None,
+    over: Mapping[str, Any] | None = None,
     need: tuple[str, ...] = ("database.url", "signing.secrets"),
 ) -> Config:
     """Read the configuration.
@@ -45,6 +46,7 @@ def load(
         path: a TOML file, or None for none.
         environ: the environment; the process's own by default.
         base: defaults that a command sets under the file and the environment (`e2ad dev`).
+        over: what was said on the command line, above everything.
         need: keys without which the command cannot run.
 
     Raises:
@@ -54,6 +56,7 @@ def load(
     problems: list[str] = []
     document = _merge(base or {}, _read_toml(path, problems))
     document = _merge(document, _read_environment(environ, problems))
+    document = _merge(document, over or {})
     config = _structure(document, problems)
     for key, attribute, value in _walk(config):
         check: Check | None = attribute.metadata.get("check")

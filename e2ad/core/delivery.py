@@ -21,10 +21,13 @@ __all__ = [
     "Endpoint",
     "Gone",
     "Outcome",
+    "Position",
     "PutBack",
     "PutOff",
+    "RecentEvent",
     "Refused",
     "StreamEvent",
+    "StreamStart",
     "Surface",
     "parse_notification",
 ]
@@ -196,3 +199,30 @@ class StreamEvent:
     created_at: datetime
     envelope: str = field(repr=False)
     message: CarriedMessage
+
+
+@frozen(order=True)
+class Position:
+    """A place in an agent's mail: what stands behind it is newer."""
+
+    at: datetime
+    id: str = ""
+
+
+@frozen
+class RecentEvent:
+    """An event's name and time, without its content."""
+
+    account_id: str
+    agent_email: str
+    event_id: str
+    created_at: datetime
+
+
+@frozen
+class StreamStart:
+    """The database's clock at the moment a socket joined, and who signs for it."""
+
+    at: datetime
+    signing_secret_id: str | None
+    sealed_signing_secret: bytes | None = field(repr=False)

@@ -79,7 +79,8 @@ class AttachmentMeta:
     """One attachment in document order; its bytes are cut from the raw mail on demand.
 
     `index` counts from 0 over parts with disposition attachment, a filename, or a Content-ID
-    on a part that is not text; `size_bytes` is the decoded size (contract behaviour-inbound 1.11).
+    on a part that is not text, and over messages inside the message; `size_bytes` is the
+    decoded size (contract behaviour-inbound 1.11).
     """
 
     index: int

@@ -5,8 +5,9 @@
 has what an operator does without a running daemon. Nesting is the shutdown order.
 """
 
-from e2ad.daemon.operate import Bootstrapped, bootstrap, migrate
+from e2ad.daemon.operate import Founded, bootstrap, migrate
 from e2ad.daemon.processes import run
+from e2ad.daemon.signals import stop_on_signal
 from e2ad.daemon.tree import ROLES, Doors, serve
 
-__all__ = ["ROLES", "Bootstrapped", "Doors", "bootstrap", "migrate", "run", "serve"]
+__all__ = ["ROLES", "Doors", "Founded", "bootstrap", "migrate", "run", "serve", "stop_on_signal"]

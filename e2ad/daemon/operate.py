@@ -1,23 +1,15 @@
 """What an operator does without a running daemon: migrate the schema, make an account and a key."""
 
-from attrs import frozen
+from typing import Literal
 
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway import accounts
+from e2ad.gateway.accounts import Founded
 from e2ad.storage import migrations
 from e2ad.storage.pool import open_pool
 
-__all__ = ["Bootstrapped", "bootstrap", "migrate"]
-
-
-@frozen
-class Bootstrapped:
-    """An account and its new key. The key's text is nowhere else."""
-
-    account_id: str
-    email: str
-    api_key: str
+__all__ = ["Founded", "bootstrap", "migrate"]
 
 
 async def migrate(config: Config, mode: str) -> list[str]:
@@ -26,10 +18,11 @@ async def migrate(config: Config, mode: str) -> list[str]:
     Returns:
         The names of the migrations that were applied.
     """
-    return await migrations.migrate(config.database.url, mode)
+    known: Literal["auto", "verify", "skip"] = "auto" if mode == "auto" else "verify" if mode == "verify" else "skip"
+    return await migrations.migrate(config.database.url, known)
 
 
-async def bootstrap(config: Config, email: str) -> Bootstrapped:
+async def bootstrap(config: Config, email: str) -> Founded:
     """Make the account if it is missing, and a new account key for it.
 
     Raises:
@@ -37,5 +30,4 @@ async def bootstrap(config: Config, email: str) -> Bootstrapped:
     """
     await migrate(config, config.database.migrations)
     async with open_pool(config.database.url, size=2) as database:
-        account, key = await accounts.bootstrap(database, KeyRing(config.signing.secrets), email, "bootstrap")
-        return Bootstrapped(account.id, account.email, key)
+        return await accounts.bootstrap(database, KeyRing(config.signing.secrets), email)

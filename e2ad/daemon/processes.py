@@ -6,7 +6,6 @@ patience. A child that outlives the graces after SIGTERM is killed: nobody stays
 """
 
 import os
-import signal
 import subprocess
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +15,7 @@ import trio
 from e2ad import maillog
 from e2ad.config import Config
 from e2ad.daemon import operate, systemd, tree
+from e2ad.daemon.signals import stop_on_signal
 from e2ad.supervisor import Policy, supervise
 
 __all__ = ["READY_FD", "run"]
@@ -47,52 +47,30 @@ async def run(config: Config, *, roles: frozenset[str], workers: int, argv: Sequ
     if 0 in (config.smtp.port, config.http.port, config.dashboard.port):
         raise ValueError("--workers needs fixed ports: smtp.port, http.port and dashboard.port must not be 0")
     await operate.migrate(config, config.database.migrations)
-    stopping = trio.Event()
     grace = sum(tree.graces(config)) + KILL_SECONDS
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as office:
-            async with trio.open_nursery() as children:
-                for number in range(workers):
-                    await children.start(supervise, CHILDREN, f"worker {number}", _child, argv, stopping, grace)
-                systemd.notify("READY=1")
-                if (period := systemd.watchdog_seconds()) is not None:
-                    await office.start(systemd.watchdog, period)
-                maillog.serving(sorted(roles), workers=str(workers))
-                async for received in signals:
-                    maillog.stopping(signal.Signals(received).name)
-                    break
-                systemd.notify("STOPPING=1")
-                stopping.set()
-                children.cancel_scope.deadline = trio.current_time() + grace + KILL_SECONDS
-            office.cancel_scope.cancel()
+    async with stop_on_signal() as stop, trio.open_nursery() as office:
+        async with trio.open_nursery() as children:
+            for number in range(workers):
+                await children.start(supervise, CHILDREN, f"worker {number}", _child, argv, stop, grace)
+            systemd.notify("READY=1")
+            if (period := systemd.watchdog_seconds()) is not None:
+                await office.start(systemd.watchdog, period)
+            maillog.serving(sorted(roles), workers=str(workers))
+            await stop.wait()
+            systemd.notify("STOPPING=1")
+            children.cancel_scope.deadline = trio.current_time() + grace + KILL_SECONDS
+        office.cancel_scope.cancel()
     maillog.stopped()
 
 
 async def _serve(config: Config, roles: frozenset[str]) -> None:
-    """One process: a first signal stops it with its graces, a second one at once.
-
-    A signal that comes while e2ad starts is kept, and obeyed as soon as it has started.
-    """
-    stop = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def heed() -> None:
-                async for received in signals:
-                    maillog.stopping(signal.Signals(received).name)
-                    if stop.is_set():
-                        nursery.cancel_scope.cancel()
-                    stop.set()
-
-            nursery.start_soon(heed)
-            async with trio.open_nursery() as house:
-                ready = os.environ.pop(READY_FD, "")
-                serve = partial(tree.serve, config, roles=roles, reuse_port=bool(ready), stop=stop)
-                await house.start(serve)
-                if ready:
-                    os.write(int(ready), b"1")
-                    os.close(int(ready))
-            nursery.cancel_scope.cancel()
+    """One process: a first signal stops it with its graces, a second one at once."""
+    ready = os.environ.pop(READY_FD, "")
+    async with stop_on_signal() as stop, trio.open_nursery() as house:
+        await house.start(partial(tree.serve, config, roles=roles, reuse_port=bool(ready), stop=stop))
+        if ready:
+            os.write(int(ready), b"1")
+            os.close(int(ready))
 
 
 async def _child(

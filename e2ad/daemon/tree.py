@@ -19,13 +19,14 @@ from e2ad import maillog
 from e2ad.api import front, stream
 from e2ad.api.app import build_app
 from e2ad.api.services import Services
-from e2ad.config import Config, ConfigError
+from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
-from e2ad.daemon import systemd
+from e2ad.daemon import operate, systemd
 from e2ad.dashboard.views import build_dashboard
 from e2ad.delivery.egress import Egress
 from e2ad.delivery.hub import Hub
 from e2ad.delivery.webhook import Webhooks
+from e2ad.gateway import accounts
 from e2ad.gateway.directory import Directory
 from e2ad.gateway.intake import Intake, StoredArrival
 from e2ad.gateway.receive import Receiver
@@ -33,7 +34,6 @@ from e2ad.mailauth.authenticator import AuthenticationSettings, Authenticator
 from e2ad.mailauth.resolver import Resolver, ResolverSettings
 from e2ad.smtp import server as smtp_server
 from e2ad.smtp.server import SmtpSettings
-from e2ad.storage import domains, migrations
 from e2ad.storage.listener import Listener
 from e2ad.storage.pool import Database, Limits, open_pool
 from e2ad.supervisor import FATAL, PATIENT, supervise
@@ -81,9 +81,9 @@ async def serve(
         Everything ends at once, without the graces; what was promised with a 250 is on disk.
     """
     async with _open_database(config) as database:
-        await migrations.migrate(database, config.database.migrations)
-        if config.shared_domain and not await domains.ensure_shared(database, config.shared_domain):
-            raise ConfigError([f"shared_domain: {config.shared_domain!r} belongs to an account of this deployment"])
+        await operate.migrate(config, config.database.migrations)
+        if config.shared_domain:
+            await accounts.keep_shared_domain(database, config.shared_domain)
         house = _House.build(config, database)
         async with trio.open_nursery() as engine_room:
             await _start_engines(house, roles, engine_room)
@@ -236,7 +236,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
     smtp = http = dashboard = None
     if "http" in roles:
         await nursery.start(supervise, PATIENT, "hub", house.hub.run, closing)
-        listeners = await front.open_listeners(config.http.host, config.http.port, reuse_port=reuse_port)
+        listeners = await front.listen(config.http.host, config.http.port, reuse_port=reuse_port)
         http = _address(listeners)
         house.services.public_url = config.http.public_url or f"http://127.0.0.1:{http[1]}"
         handler = stream.StreamHandler(house.services)
@@ -245,7 +245,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             supervise, FATAL, "http", front.serve, app, handler, listeners, _front_settings(config), closing
         )
         if config.features.dashboard:
-            listeners = await front.open_listeners(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
+            listeners = await front.listen(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
             dashboard = _address(listeners)
             pages = build_dashboard(house.services)
             await nursery.start(
@@ -266,12 +266,11 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
     return Doors(smtp, http, dashboard)
 
 
-def _front_settings(config: Config) -> front.FrontSettings:
-    return front.FrontSettings(
+def _front_settings(config: Config) -> front.Settings:
+    return front.Settings(
         max_connections=config.http.max_connections,
         header_seconds=config.http.header_seconds,
         keep_alive_seconds=config.http.keep_alive_seconds,
-        grace_seconds=config.grace.doors_seconds,
     )
 
 

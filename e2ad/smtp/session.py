@@ -183,7 +183,8 @@ class Session:
         last = self._out[-1] if self._out else b""
         self.ended_by = last[:-2].decode("ascii").rpartition("\n")[2]
         await self._flush()
-        if last != replies.BYE.to_bytes():
+        # After these two nothing is on its way to us that a patient peer has sent.
+        if last not in (replies.BYE.to_bytes(), replies.SHUTTING_DOWN.to_bytes()):
             await self._linger()
 
     async def _linger(self) -> None:

@@ -19,10 +19,10 @@ class Certificate:
     before it in use, is logged once, and is tried again when a file changes.
     """
 
-    def __init__(self, cert: Path, key: Path, *, check_seconds: float = CHECK_SECONDS) -> None:
+    def __init__(self, cert: Path, key: Path, *, check_seconds: float | None = None) -> None:
         self._cert = cert
         self._key = key
-        self._check_seconds = check_seconds
+        self._check_seconds = CHECK_SECONDS if check_seconds is None else check_seconds
         self._context: ssl.SSLContext | None = None
         self._stamp: tuple[object, ...] | None = None
         self._check_at = 0.0

@@ -1,1 +1,18 @@
-"""storage."""
+"""PostgreSQL: the only part of e2ad that remembers.
+
+The floor of the room, used by everything above it:
+
+- `connection`: psycopg driven by Trio; what holds when a statement or a transaction is cancelled.
+- `pool`: `open_pool` gives a `Database`; `executor`: the verbs `fetch_all`, `fetch_one`, `fetch_value`
+  and `execute`, the same on the whole database and on one connection inside a transaction.
+- `sql`: the named queries of `sql/queries`; `migrations`: the numbered steps of `sql/migrations`.
+- `listener`: LISTEN on a connection of its own.
+
+On it stand the modules with a noun's name, one for each file of queries; only they write its tables.
+
+Rules: no SQL in Python. A function takes an `Executor`, so that its caller decides on the transaction.
+Arrays instead of loops: one statement for a batch. A notification is a hint, the tables are the truth.
+
+What may go wrong: the database is away, too slow or read-only. All of that is
+`core.errors.Unavailable` here, with the driver's words as its cause; psycopg's other errors pass.
+"""

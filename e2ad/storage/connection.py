@@ -12,8 +12,8 @@ Three traps, each held by a test:
 
 - A nursery inside `wait` would wrap `Cancelled` in a group, and the rule above would be skipped:
   waiting for two directions at once is done with an epoll descriptor instead.
-- `trio.Lock` checkpoints even when free. In a cancelled scope that would skip whatever psycopg
-  still has to do inside ``async with connection.lock``: `_Lock` does not.
+- `trio.Lock` checkpoints even when free. That costs every statement a turn of the event loop, and in
+  a cancelled scope skips whatever psycopg still has to do under its lock: `_Lock` does neither.
 - Cancellation in Trio is level-triggered: an unshielded ROLLBACK would be cancelled too, so a
   transaction's exit runs in a shield with a deadline.
 

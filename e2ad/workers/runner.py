@@ -29,11 +29,11 @@ from e2ad.core.delivery import (
     parse_notification,
 )
 from e2ad.core.retry import DISABLED_WAIT_SECONDS, DISABLED_WAITS, next_wait_seconds
+from e2ad.delivery.recent import Recent
 from e2ad.storage import deliveries
 from e2ad.storage.deliveries import Recorded
 from e2ad.storage.pool import Executor
 from e2ad.workers.lanes import Claimed, Lane, Lanes
-from e2ad.workers.recent import Recent
 
 __all__ = ["Attempter", "Runner", "WebhookSettings"]
 
@@ -312,6 +312,8 @@ class Runner:
         await deliveries.record(self._executor, records)
         # Only now: an outcome that was not written stays in the list.
         del self._outcomes[: len(batch)]
+        # There is room again, perhaps for a claim that is overdue.
+        self._wake.set()
         for (attempt, outcome), record in zip(batch, records, strict=True):
             if record.result in ("again", "put_back", "put_off"):
                 self._note_due(record.wait_seconds)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -196,3 +197,9 @@ async def services(database: Database) -> Services:
 async def client(services: Services, caller: Caller) -> Client:
     """The app, called with the account's key."""
     return Client(build_app(services), services, caller.key)
+
+
+@pytest.fixture
+def api() -> Any:
+    """`make_caller` and `make_agent`, for tests that need more than one account."""
+    return SimpleNamespace(make_caller=make_caller, make_agent=make_agent)

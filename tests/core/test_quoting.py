@@ -219,8 +219,9 @@ def test_is_forward(subject: str, expected: bool) -> None:
 
 
 LINES = st.sampled_from(
-    ["", "text", "> quoted", ">> deeper", "-- ", "--", "From: a", "To: b", "Subject: c", "Sent: d", "_" * 30, "x:", "：",
-     "On Mon, Jun 3, 2024 at 10:00 AM Bob <b@x.test> wrote:", "-----Original Message-----", FORWARDS[0], "  ", "\u200e"]
+    ["", "text", "> quoted", ">> deeper", "-- ", "--", "From: a", "To: b", "Subject: c", "Sent: d", "_" * 30, "x:",
+     "：", "On Mon, Jun 3, 2024 at 10:00 AM Bob <b@x.test> wrote:",
+     "-----Original Message-----", FORWARDS[0], "  ", "\u200e"]
 )  # fmt: skip
 
 

@@ -84,7 +84,8 @@ async def add_mail(database: Database, raw: bytes = RAW) -> None:
     await database.execute(
         "insert into messages (account_id, id, agent_email, direction, method, delivered_to, header_from, "
         "conversation_id, content_sha256, size_bytes, unread) "
-        "values (%(account)s, 'msg_1', %(agent)s, 'inbound', 'smtp', %(agent)s, 'a@b.example', 'conv_1', %(sha)s, %(size)s, true)",
+        "values (%(account)s, 'msg_1', %(agent)s, 'inbound', 'smtp', %(agent)s, 'a@b.example', 'conv_1', %(sha)s, "
+        "%(size)s, true)",
         {"account": ACCOUNT, "agent": AGENT, "sha": sha, "size": len(raw)},
     )
     await database.execute(
@@ -171,9 +172,12 @@ class Scripted:
             self.running -= 1
 
 
-@pytest.fixture(autouse=True)
-async def founded(database: Database) -> None:
-    await found(database)
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """With one account and one agent in it."""
+    async with open_pool(database_dsn, size=8) as pool:
+        await found(pool)
+        yield pool
 
 
 async def test_a_delivery_arrives_and_is_recorded(database: Database, endpoint: Any) -> None:

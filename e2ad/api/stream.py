@@ -1,0 +1,119 @@
+"""The handshake of the two sockets: who may listen to which inbox, said before the upgrade.
+
+`/v1/agents/{email}/ws` takes the credential from the Authorization header alone and refuses with
+the JSON envelope. `/api/v1/agents/{email}/ws` takes it from `?token=` alone, refuses in plain text,
+and serves agents in local mode only (contract: WebSocket). Behind the handshake both are the hub's.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+import structlog
+import trio
+from attrs import frozen
+from trio_websocket import ConnectionClosed, WebSocketRequest
+
+from e2ad.api.dispatch import authorize
+from e2ad.api.exchange import request_id_for
+from e2ad.api.operation import Scope
+from e2ad.api.services import Services
+from e2ad.core.errors import Failure, Forbidden, InvalidRequest, NotFound, Unauthorized, answer
+from e2ad.gateway.access import Principal
+from e2ad.storage import agents
+from e2ad.storage.agents import Agent
+
+__all__ = ["MAX_FRAME_BYTES", "StreamHandler"]
+
+log = structlog.get_logger("e2ad.api")
+
+MAX_FRAME_BYTES: Final = 32_768
+"""A client's frame over this is answered with 1009; whoever wraps the stream passes it on."""
+
+HANDSHAKE_SECONDS: Final = 15.0
+_INTERNAL: Final = "internal error"
+
+
+@frozen
+class StreamHandler:
+    """Serves upgrades; `api.front` hands them over.
+
+    Args:
+        services: with a hub.
+    """
+
+    services: Services
+
+    async def handle(
+        self, request: WebSocketRequest, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> None:
+        """Accept or refuse the handshake and serve the socket until it ends.
+
+        Args:
+            path: as it came, percent-encoded.
+            query: decoded.
+            headers: lower-case names.
+        """
+        classic = path.startswith("/api/")
+        try:
+            with trio.fail_after(HANDSHAKE_SECONDS):
+                try:
+                    agent = await self._admit(path, query, headers, classic=classic)
+                except Exception as error:
+                    if not isinstance(error, Failure):
+                        log.exception("handshake failed")
+                    await _refuse(request, error, request_id_for(headers), classic=classic)
+                    return
+                socket = await request.accept()
+        except (trio.TooSlowError, ConnectionClosed):
+            return
+        await self.services.hub.serve(
+            socket, agent.account_id, agent.email, classic=classic, after=query.get("after") or None
+        )
+
+    async def _admit(self, path: str, query: Mapping[str, str], headers: Mapping[str, str], *, classic: bool) -> Agent:
+        email = _email(path)
+        access = self.services.access
+        if classic:
+            principal = await access.resolve(query.get("token"), bare=True)
+        else:
+            principal = await access.resolve(headers.get("authorization"), bare=False)
+        agent = await agents.find(self.services.db, email)
+        if agent is None or agent.deleted_at is not None:
+            raise NotFound("agent not found")
+        if agent.account_id != principal.account_id:
+            raise Forbidden("forbidden") if classic else NotFound("agent not found")
+        await self._check(principal, email, classic=classic)
+        if classic and agent.agent_mode != "local":
+            raise InvalidRequest("agent is not in local mode: WebSocket is for agent_mode local")
+        return agent
+
+    async def _check(self, principal: Principal, email: str, *, classic: bool) -> None:
+        if classic and principal.agent_email not in (None, email):
+            raise Forbidden("forbidden")
+        await authorize(self.services, Scope.OWN, principal, email)
+
+
+async def _refuse(request: WebSocketRequest, error: Exception, request_id: str, *, classic: bool) -> None:
+    row = answer(error)
+    message = error.message if isinstance(error, Failure) else _INTERNAL
+    headers = [(b"X-Request-Id", request_id.encode("latin-1"))]
+    if isinstance(error, Unauthorized):
+        headers.append((b"WWW-Authenticate", b'Bearer realm="e2a"'))
+    if isinstance(error, Failure) and error.retry_after_seconds is not None:
+        headers.append((b"Retry-After", str(error.retry_after_seconds).encode()))
+    if classic:
+        headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
+        body = message.encode() + b"\n"
+    else:
+        headers.append((b"Content-Type", b"application/json"))
+        document: dict[str, Any] = {"code": row.code, "message": message, "request_id": request_id}
+        body = msgspec.json.encode({"error": document})
+    await request.reject(row.status, extra_headers=headers, body=body)
+
+
+def _email(path: str) -> str:
+    """The inbox in `…/agents/{email}/ws`."""
+    segments = path.rstrip("/").split("/")
+    return unquote(segments[-2]).strip().lower() if len(segments) > 2 else ""

@@ -1,0 +1,127 @@
+"""`e2ad dev`: the whole thing on your machine, and peers to write to it."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+import trio
+from rich.console import Console
+
+from e2ad import maillog
+from e2ad.config import EX_CONFIG, Config, ConfigError
+from e2ad.core.errors import Failure
+from e2ad.dev import letters, session
+from e2ad.dev.postgres import PostgresFailed
+from e2ad.dev.session import Running
+
+__all__ = ["dev"]
+
+_dir_option = click.option(
+    "--dir",
+    "folder",
+    default=".e2ad",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the database and the key are kept.",
+)
+
+
+@click.group(invoke_without_command=True)
+@_dir_option
+@click.option("--smtp-port", type=click.IntRange(0, 65535), help="Default 2525.")
+@click.option("--http-port", type=click.IntRange(0, 65535), help="Default 8080.")
+@click.option("--dashboard-port", type=click.IntRange(0, 65535), help="Default 3000.")
+@click.option("-c", "--config", "path", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file on top.")
+@click.option("--json", "as_json", is_flag=True, help="First line on stdout: one JSON object, once all is ready.")
+@click.pass_context
+def dev(
+    context: click.Context,
+    folder: Path,
+    smtp_port: int | None,
+    http_port: int | None,
+    dashboard_port: int | None,
+    path: Path | None,
+    as_json: bool,
+) -> None:
+    """Run everything on this machine, with a database of its own; Ctrl-C ends it. Port 0 picks a free one."""
+    if context.invoked_subcommand is not None:
+        context.obj = folder
+        return
+    given = {"smtp": smtp_port, "http": http_port, "dashboard": dashboard_port}
+    ports = {door: port for door, port in given.items() if port is not None}
+    show = _print_json if as_json else _print_welcome
+    try:
+        trio.run(partial(session.run, folder.absolute(), ports=ports, config_path=path, on_ready=show))
+    except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt inside a group included
+        _explain(error)
+
+
+def _explain(error: BaseException) -> None:
+    """One line for what a person can mend; the whole story for a surprise."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            click.echo(f"e2ad: {problem}", err=True)
+        sys.exit(EX_CONFIG)
+    if isinstance(error, OSError | PostgresFailed | Failure):
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        click.echo(f"e2ad: {error}{cause}", err=True)
+        sys.exit(1)
+    raise error
+
+
+def _print_json(running: Running, config: Config) -> None:
+    maillog.configure(config.log.level, config.log.format)
+    click.echo(json.dumps(running.to_json()))
+
+
+def _print_welcome(running: Running, config: Config) -> None:
+    maillog.configure(config.log.level, config.log.format)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print("[bold green]e2ad is running[/]")
+    for name, value in (
+        ("API", f"{running.api_url}   (described at {running.api_url}/docs)"),
+        ("Dashboard", running.dashboard_url),
+        ("SMTP", running.smtp),
+        ("API key", running.api_key),
+        ("Agents", f"SLUG@{running.shared_domain}"),
+    ):
+        console.print(f"  {name + ':':<11} {value}")
+    if running.note:
+        console.print(f"  [yellow]{running.note}[/]")
+    console.print("\nMake an agent, send it a first mail, and read it (in another terminal, same folder):")
+    console.print("  e2a agents create my-bot")
+    console.print(f"  e2ad dev send --as aligned --to my-bot@{running.shared_domain}")
+    console.print("  e2a inbox")
+    console.print("\nCtrl-C ends it.", style="dim")
+
+
+@dev.command()
+@click.option(
+    "--as",
+    "peer",
+    default="aligned",
+    show_default=True,
+    type=click.Choice(sorted(letters.PEERS)),
+    help="Who writes, and how.",
+)
+@click.option("--to", help="An agent's address, or a slug; the only agent if there is one.")
+@click.option("--subject", help="Another subject.")
+@click.option("--text", help="Another text.")
+@click.option("--json", "as_json", is_flag=True, help="What was sent and answered, as JSON.")
+@click.pass_obj
+def send(folder: Path, peer: str, to: str | None, subject: str | None, text: str | None, as_json: bool) -> None:
+    """Write a mail as one of the offline world's peers, to see how it is judged."""
+    try:
+        sent = trio.run(partial(letters.send, folder.absolute(), peer, to, subject=subject, text=text))
+    except letters.NotSent as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(sent.to_json()))
+        return
+    click.echo(f"{sent.mail_from or '<>'} -> {sent.to}: {sent.reply}")
+    click.echo(f"  {letters.PEERS[peer].story}")
+    click.echo(f"  expect: {letters.PEERS[peer].expect}")
