@@ -14,7 +14,7 @@ from e2ad.core import mime
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import key_hash
 from e2ad.gateway.mint import new_id, new_secret, nonce
-from e2ad.gateway.secrets import secret_context
+from e2ad.gateway.signing_secrets import secret_context
 from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.pool import Executor
 

@@ -40,7 +40,7 @@ MODULES: Final = (
 CLASSIC_MODULES: Final = (
     "e2ad.api.classic.meta",
     "e2ad.api.classic.agents",
-    "e2ad.api.classic.secrets",
+    "e2ad.api.classic.signing_secrets",
     "e2ad.api.classic.messages",
     "e2ad.api.classic.conversations",
     "e2ad.api.classic.webhooks",

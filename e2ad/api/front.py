@@ -14,7 +14,6 @@ HTTP/1.1 protocol between them:
 HTTP/2 is for the proxy before us: its upgrades are ignored, as RFC 9110 section 7.8 allows.
 """
 
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -29,24 +28,22 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
-from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_server_stream
+from trio_websocket import WebSocketRequest
 
+from e2ad.api.listeners import listen
 from e2ad.api.peek import MAX_HEAD_BYTES, RECEIVE_BYTES, ReplayStream, UpgradeRequest, head_end, read_upgrade
+from e2ad.api.sockets import Socket, handshake
 
 __all__ = ["Settings", "StreamHandler", "listen", "serve"]
 
 log = structlog.get_logger("e2ad.api")
 
-BACKLOG: Final = 1024
 SLICE_BYTES: Final = 262_144
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8_388_608
 DISCONNECT_SECONDS: Final = 0.2
-CLOSE_SECONDS: Final = 2.0
 REFUSE_SECONDS: Final = 1.0
 ACCEPT_PAUSE_SECONDS: Final = 0.1
-MAX_FRAME_BYTES: Final = 65_536
-"""What a client sends on a socket is ignored; this bounds what we hold of it."""
 MAX_REQUESTS: Final = 10_000
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
@@ -82,39 +79,6 @@ class Settings:
     header_seconds: float = 10.0
     keep_alive_seconds: float = 120.0
     send_seconds: float = 30.0
-
-
-async def listen(host: str, port: int, *, reuse_port: bool = False) -> list[trio.SocketListener]:
-    """Sockets that accept connections; port 0 picks a free one, the same for every address of `host`.
-
-    Args:
-        host: a name or address; empty for every address of the machine.
-        reuse_port: share the port with other processes (SO_REUSEPORT).
-    """
-    found: list[trio.SocketListener] = []
-    try:
-        for family, kind, protocol, _, address in await trio.socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            one = trio.socket.socket(family, kind, protocol)
-            try:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if reuse_port:
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                if family == socket.AF_INET6:
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                taken = found[0].socket.getsockname()[1] if found and not port else port
-                await one.bind((address[0], taken, *address[2:]))
-                one.listen(BACKLOG)
-                found.append(trio.SocketListener(one))
-            except OSError:
-                one.close()
-                raise
-    except OSError:
-        for opened in found:
-            await opened.aclose()
-        raise
-    return found
 
 
 async def serve(
@@ -157,7 +121,7 @@ class _Front:
     hypercorn: HypercornConfig = field(factory=HypercornConfig)
     idle: set[trio.CancelScope] = field(factory=set)
     """Scopes of reads that no request waits for."""
-    sockets: "set[_Socket]" = field(factory=set)
+    sockets: set[Socket] = field(factory=set)
     open: int = 0
     closing: bool = False
 
@@ -377,13 +341,13 @@ class _Connection:
 
     async def _serve_socket(self, upgrade: UpgradeRequest) -> None:
         replay = ReplayStream(self.stream, bytes(self._buffer))
-        one = _Socket(self.front)
+        one = Socket()
         self.front.sockets.add(one)
         try:
             with one.scope:
                 async with trio.open_nursery() as nursery:
                     with trio.move_on_after(self.front.settings.header_seconds):
-                        one.request = await _handshake(nursery, replay, one)
+                        one.request = await handshake(nursery, replay, one)
                     if one.request is not None:
                         query, headers = upgrade.query(), upgrade.headers
                         await self.front.stream_handler.handle(one.request, upgrade.path, query, headers)
@@ -439,45 +403,6 @@ class _Http(H11Protocol):
         with trio.move_on_after(DISCONNECT_SECONDS):
             await super()._close_stream()
         self.stream = None
-
-
-@define(eq=False)
-class _Socket:
-    """One WebSocket, as far as closing needs to know it."""
-
-    front: _Front
-    scope: trio.CancelScope = field(factory=trio.CancelScope)
-    request: "_Request | None" = None
-    accepted: WebSocketConnection | None = None
-    leaving: trio.Event | None = None
-    """Set when the goodbye is said; there only once it began."""
-
-    async def say_goodbye(self) -> None:
-        """Close with 1001; a client that does not answer in time is cut off."""
-        self.leaving = trio.Event()
-        with trio.move_on_after(CLOSE_SECONDS):
-            if self.accepted is not None:
-                await self.accepted.aclose(1001, "shutting_down")
-        self.leaving.set()
-        self.scope.cancel()
-
-
-class _Request(WebSocketRequest):
-    """A handshake that remembers the socket it became."""
-
-    owner: _Socket
-
-    async def accept(self, **options: Any) -> WebSocketConnection:
-        """Accept the handshake."""
-        self.owner.accepted = await super().accept(**options)
-        return self.owner.accepted
-
-
-async def _handshake(nursery: trio.Nursery, stream: ReplayStream, owner: _Socket) -> _Request:
-    given = await wrap_server_stream(nursery, stream, max_message_size=MAX_FRAME_BYTES)
-    request = _Request(given._connection, given._event)
-    request.owner = owner
-    return request
 
 
 def _address(name: Any) -> tuple[str, int] | None:

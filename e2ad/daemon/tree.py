@@ -249,7 +249,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             dashboard = _address(listeners)
             pages = build_dashboard(house.services)
             await nursery.start(
-                supervise, FATAL, "dashboard", front.serve, pages, None, listeners, _front_settings(config), closing
+                supervise, FATAL, "dashboard", front.serve, pages, handler, listeners, _front_settings(config), closing
             )
     if "smtp" in roles:
         receiver = Receiver.build(

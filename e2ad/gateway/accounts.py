@@ -8,7 +8,7 @@ from e2ad.core.errors import InvalidDomain, ReservedDomain
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import key_hash
 from e2ad.core.slug import agent_mailbox, domain_name
-from e2ad.gateway import secrets
+from e2ad.gateway import signing_secrets
 from e2ad.gateway.access import ACCOUNT_KEY, KEY_PREFIX_CHARACTERS
 from e2ad.gateway.mint import new_id, new_secret
 from e2ad.storage import accounts as storage
@@ -69,7 +69,7 @@ async def found(transaction: Executor, keys: KeyRing, email: str, name: str) -> 
         made = await storage.insert_account(transaction, fresh)
         account = fresh if made else await storage.find_account(transaction, email)
         assert account is not None
-    await secrets.ensure_default(transaction, keys, account.id)
+    await signing_secrets.ensure_default(transaction, keys, account.id)
     return account
 
 

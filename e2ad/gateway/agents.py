@@ -4,7 +4,6 @@ Both APIs call these; no rule of theirs lives in a translator. Checks that ask t
 host, a domain's MX) run before a transaction is opened, counts and uniqueness inside it.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import trio
@@ -52,8 +51,8 @@ class UrlGuard(Protocol):
 class MailExchangers(Protocol):
     """Whoever asks the DNS for MX records."""
 
-    async def mail_exchangers(self, domain: str) -> Sequence[str]:
-        """The hosts of a domain's MX records, none when it has none; any exception when DNS does not answer."""
+    async def mx(self, name: str) -> list[tuple[int, str]]:
+        """Preference and host of a domain's MX records, none when it has none; any exception without an answer."""
 
 
 @frozen
@@ -277,15 +276,15 @@ class AgentRegistry:
 
     async def _check_mx(self, domain: str) -> None:
         failed = MxCheckFailed(f"the MX records of {domain} could not be looked up: try again", retry_after_seconds=5)
-        hosts: Sequence[str] | None = None
+        found: list[tuple[int, str]] | None = None
         with trio.move_on_after(MX_SECONDS):
             try:
-                hosts = await self.exchangers.mail_exchangers(domain)
+                found = await self.exchangers.mx(domain)
             except Exception as error:
                 raise failed from error
-        if hosts is None:
+        if found is None:
             raise failed
-        if self.mail_host.rstrip(".").lower() not in {host.rstrip(".").lower() for host in hosts}:
+        if self.mail_host.rstrip(".").lower() not in {host.rstrip(".").lower() for _, host in found}:
             raise InboundMxMissing(
                 f"{domain} has no MX record that points to {self.mail_host}: add one (or a wildcard)"
             )

@@ -29,7 +29,7 @@ from e2ad.core.message_filter import compile_filter
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import Verdict, auth_headers
 from e2ad.gateway.mint import now
-from e2ad.gateway.secrets import secret_context
+from e2ad.gateway.signing_secrets import secret_context
 from e2ad.storage import agents as agent_storage
 from e2ad.storage import messages as storage
 from e2ad.storage.messages import Filter, Message, Updated

@@ -10,9 +10,12 @@ from attrs import frozen
 __all__ = ["RawField", "RawHeader", "read_header"]
 
 MAX_HEADER_OCTETS: Final = 256 * 1024
+MAX_HEADER_LINES: Final = 4000
 
 # RFC 5322 section 3.6.8, with the blanks before the colon that section 4.5 still allows.
 _FIELD: Final = re.compile(rb"([\x21-\x39\x3b-\x7e]+[ \t]*):(.*)", re.DOTALL)
+
+_LINE_END: Final = re.compile(rb"\r\n(?![ \t])")
 
 RawField: TypeAlias = tuple[bytes, bytes]
 """Name as written, and everything behind the colon including the final line end."""
@@ -26,8 +29,8 @@ class RawHeader:
         fields: as they came.
         places: lower-case name to indices into `fields`, from top to bottom.
         body: what follows the empty line.
-        well_formed: False where a line is no field, or there is too much of it. Two readers would
-            see two different mails then, so no signature over it is worth anything.
+        well_formed: False where a line is no field (two readers would see two different mails then,
+            so no signature over it is worth anything), or where there is too much of it to look at.
     """
 
     fields: tuple[RawField, ...]
@@ -73,12 +76,12 @@ def read_header(content: bytes) -> RawHeader:
         end, body = len(content), b""
     else:
         body = content[end + 4 :]
-    if end > MAX_HEADER_OCTETS:
+    block = content[:end]
+    if end > MAX_HEADER_OCTETS or block.count(b"\n") > MAX_HEADER_LINES:
         return RawHeader((), {}, body, well_formed=False)
     fields: list[RawField] = []
     places: defaultdict[bytes, list[int]] = defaultdict(list)
     well_formed = True
-    block = content[:end]
     for text in _unfolded(block):
         match = _FIELD.fullmatch(text)
         if match is None:
@@ -93,6 +96,3 @@ def read_header(content: bytes) -> RawHeader:
 def _unfolded(block: bytes) -> list[bytes]:
     # One text a field, folds kept: a line end that a blank follows does not end a field.
     return _LINE_END.split(block[:-2] if block.endswith(b"\r\n") else block) if block else []
-
-
-_LINE_END: Final = re.compile(rb"\r\n(?![ \t])")

@@ -97,7 +97,9 @@ async def check_spf(resolver: Resolver, peer_address: str, helo: str, reverse_pa
     return SpfResult(SpfStatus.PERMERROR, identity.domain, detail="the record needs too many look-ups")
 
 
-class _Need(BaseException):  # noqa: N818  # a message to our own caller, past pyspf's broad except clauses
+class _Need(BaseException):
+    """A message to our own caller; not an Exception, since pyspf has broad except clauses on its way."""
+
     def __init__(self, question: _Question) -> None:
         super().__init__(question)
         self.question = question
@@ -113,7 +115,9 @@ class _Query(spf.query):
     def dns(
         self, name: str, qtype: str, cnames: dict[str, str] | None = None, ignore_void: bool = False
     ) -> list[object]:
-        question = (str(name).lower().rstrip("."), qtype)
+        question = (name.lower().rstrip("."), qtype)
+        if not all(0 < len(label) < 64 for label in question[0].split(".")):
+            return []
         try:
             answer = self.answers[question]
         except KeyError:

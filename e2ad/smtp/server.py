@@ -17,10 +17,11 @@ from e2ad.smtp.protocol import Machine
 from e2ad.smtp.proxy import ProxyError, parse_proxy_header
 from e2ad.smtp.receiver import Receiver
 from e2ad.smtp.replies import Reply
-from e2ad.smtp.session import READ_BYTES, Session
+from e2ad.smtp.session import Session
 from e2ad.smtp.settings import SmtpSettings
 from e2ad.smtp.spool import ContentBuffer, MemoryBudget
 from e2ad.smtp.tls import Certificate
+from e2ad.smtp.wire import READ_BYTES, Wire
 
 __all__ = ["SmtpSettings", "open_listeners", "serve"]
 
@@ -188,7 +189,7 @@ class _Door:
         machine = Machine(settings.domain, settings.limits, offers_tls=self.certificate is not None)
         machine.receive_data(early or await _listen_for_early_talk(stream, settings.greeting_delay_seconds))
         content = ContentBuffer(self.memory, settings.spool_bytes, settings.spool_dir)
-        session = Session(settings, self.receiver, stream, machine, peer, content, self.certificate, self.closing)
+        session = Session(settings, self.receiver, Wire(stream), machine, peer, content, self.certificate, self.closing)
         self.sessions.add(session)
         maillog.smtp_session_opened(peer.session, peer.address)
         try:

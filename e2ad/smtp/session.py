@@ -8,7 +8,7 @@ their own, since they are our trouble and not the peer's.
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import trio
 from attrs import define, evolve, field
@@ -25,20 +25,16 @@ from e2ad.smtp.replies import Reply, reply_for
 from e2ad.smtp.settings import SmtpSettings
 from e2ad.smtp.spool import ContentBuffer, OutOfMemory
 from e2ad.smtp.tls import Certificate
+from e2ad.smtp.wire import PeerGone, Wire
 
-__all__ = ["Session", "Stream"]
+__all__ = ["Session"]
 
-Stream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
 _Answer = TypeVar("_Answer")
 
-READ_BYTES = 65_536
 # A peer that pipelines without end is answered in portions, so that its replies cannot pile up here.
 FLUSH_BYTES = 16_384
 LINGER_BYTES = 8_388_608
-
-
-class PeerGone(Exception):
-    """The peer closed its side or the connection broke."""
+SLACK_SECONDS = 5.0
 
 
 @define(eq=False)
@@ -47,7 +43,7 @@ class Session:
 
     settings: SmtpSettings
     receiver: Receiver
-    stream: Stream
+    wire: Wire
     machine: Machine
     peer: Peer
     content: ContentBuffer
@@ -130,14 +126,13 @@ class Session:
         data = b"".join(self._out)
         self._out.clear()
         self._out_bytes = 0
+        data = data[self.wire.send_nowait(data) :]
+        if not data:
+            return
         if not self._scope.cancel_called:
             self._farewell = None
         self._scope.deadline = trio.current_time() + self.settings.write_seconds
-        try:
-            await self.stream.send_all(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise PeerGone from error
-        self._scope.deadline = math.inf
+        await self.wire.send(data)
 
     async def _read(self) -> None:
         if self._out:
@@ -149,55 +144,45 @@ class Session:
         self._set_deadline(in_content)
         self._waits_for_command = not in_content
         try:
-            data = await self.stream.receive_some(READ_BYTES)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise PeerGone from error
+            data = await self.wire.receive()
         finally:
             self._waits_for_command = False
-        self._scope.deadline = math.inf
-        if not data:
-            raise PeerGone
         if in_content:
             self._content_read += len(data)
         else:
             self._content_read = 0
-        self.machine.receive_data(bytes(data))
+        self.machine.receive_data(data)
 
     def _set_deadline(self, in_content: bool) -> None:
         now = trio.current_time()
         deadline = now + self.settings.idle_seconds
-        self._farewell = replies.IDLE_TIMEOUT
+        farewell = replies.IDLE_TIMEOUT
         if in_content:
             if not self._content_read:
                 self._content_began_at = now
             patience = self.settings.data_grace_seconds + self._content_read / self.settings.data_bytes_per_second
             if self._content_began_at + patience < deadline:
                 deadline = self._content_began_at + patience
-                self._farewell = replies.CONTENT_TOO_SLOW
+                farewell = replies.CONTENT_TOO_SLOW
         if self._ends_at < deadline:
             deadline = self._ends_at
-            self._farewell = replies.SESSION_TIMEOUT
+            farewell = replies.SESSION_TIMEOUT
+        # Moving a deadline costs more than reading a command; a second early or late is nothing to a peer that
+        # has minutes.
+        if farewell is self._farewell and now + SLACK_SECONDS < deadline - 1 < self._scope.deadline <= deadline:
+            return
+        self._farewell = farewell
         self._scope.deadline = deadline
 
     async def _hang_up(self) -> None:
         last = self._out[-1] if self._out else b""
         self.ended_by = last[:-2].decode("ascii").rpartition("\n")[2]
         await self._flush()
+        self._scope.deadline = math.inf
         # After these two nothing is on its way to us that a patient peer has sent.
         if last not in (replies.BYE.to_bytes(), replies.SHUTTING_DOWN.to_bytes()):
-            await self._linger()
-
-    async def _linger(self) -> None:
-        # Closing with octets unread makes the kernel send a reset, which takes our last reply away from the peer.
-        stream = self.stream if isinstance(self.stream, trio.SocketStream) else self.stream.transport_stream
-        with trio.move_on_after(self.settings.linger_seconds):
-            try:
-                await stream.send_eof()
-                left = LINGER_BYTES
-                while left > 0 and (data := await stream.receive_some(READ_BYTES)):
-                    left -= len(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
+            with trio.move_on_after(self.settings.linger_seconds):
+                await self.wire.drain(LINGER_BYTES)
 
     async def _take_leave(self) -> None:
         if self._farewell is None:
@@ -205,27 +190,17 @@ class Session:
             return
         self.ended_by = self._farewell.lines[0]
         with trio.move_on_after(self.settings.linger_seconds):
-            try:
-                await self.stream.send_all(self.machine.hang_up(self._farewell))
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError) as error:
-                raise PeerGone from error
+            await self.wire.send(self.machine.hang_up(self._farewell))
 
     async def _start_tls(self) -> None:
         assert self.certificate is not None
-        assert isinstance(self.stream, trio.SocketStream)
+        self._scope.deadline = math.inf
         context = await self.certificate.context()
         self._say(self.machine.reply(replies.READY_FOR_TLS))
         await self._flush()
-        stream = trio.SSLStream(self.stream, context, server_side=True, https_compatible=True)
-        self._scope.deadline = trio.current_time() + self.settings.handshake_seconds
         self._farewell = None
-        try:
-            await stream.do_handshake()
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.ended_by = "the TLS handshake failed"
-            raise PeerGone from error
-        self._scope.deadline = math.inf
-        self.stream = stream
+        self._scope.deadline = trio.current_time() + self.settings.handshake_seconds
+        await self.wire.start_tls(context)
         self.machine.secured()
         self._forget()
 
@@ -267,6 +242,7 @@ class Session:
             self.machine.spoil(replies.OUT_OF_MEMORY)
 
     async def _end_of_content(self) -> Reply:
+        self._scope.deadline = math.inf
         try:
             content = await self.content.collect(self.settings.memory_wait_seconds)
         except OutOfMemory as error:
@@ -288,6 +264,8 @@ class Session:
         return len(content) > limit and content.find(b"\r\n\r\n", 0, limit + 4) < 0
 
     async def _ask(self, seconds: float, question: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        # The peer's time stands still while we are the ones who think.
+        self._scope.deadline = math.inf
         with trio.move_on_after(seconds):
             return await question()
         raise Unavailable

@@ -54,7 +54,9 @@ new_contents as (
     select c.account_id, c.sha256, c.raw
     from unnest(%(raw_account_ids)b::text[], %(raw_sha256s)b::bytea[], %(raws)b::bytea[]) as c (account_id, sha256, raw)
     where exists (select 1 from kept k where k.account_id = c.account_id and k.content_sha256 = c.sha256)
-    on conflict do nothing
+    order by c.account_id, c.sha256
+    -- A lock on the row that is there, so that a purge cannot take it away under this batch.
+    on conflict (account_id, sha256) do update set sha256 = excluded.sha256
 ),
 new_messages as (
     insert into messages (

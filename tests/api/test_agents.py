@@ -1,6 +1,5 @@
 """Agents of the full API."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -18,16 +17,18 @@ HOOK = "https://hooks.example/in"
 class Zone:
     """The part of the DNS that these tests know."""
 
-    hosts: dict[str, list[str]] = field(factory=lambda: {"hooks.example": ["198.51.100.7"], "inside.example": ["10.0.0.1"]})
-    mx: dict[str, list[str]] = field(factory=dict)
+    hosts: dict[str, list[str]] = field(
+        factory=lambda: {"hooks.example": ["198.51.100.7"], "inside.example": ["10.0.0.1"]}
+    )
+    exchangers: dict[str, list[str]] = field(factory=dict)
 
     async def addresses(self, host: str) -> list[str]:
         return self.hosts[host]
 
-    async def mail_exchangers(self, domain: str) -> Sequence[str]:
-        if domain == "broken.acme.example":
+    async def mx(self, name: str) -> list[tuple[int, str]]:
+        if name == "broken.acme.example":
             raise RuntimeError("SERVFAIL")
-        return self.mx.get(domain, [])
+        return [(10, host) for host in self.exchangers.get(name, [])]
 
 
 @frozen
@@ -139,15 +140,13 @@ async def test_create_is_refused(
 
 async def test_a_subdomain_with_its_mail_here_is_inherited(client: Any, caller: Any, zone: Zone) -> None:
     await register(client.services.db, caller.account_id, "acme.example")
-    zone.mx["sub.acme.example"] = ["localhost."]
+    zone.exchangers["sub.acme.example"] = ["localhost."]
     body = (await client.post("/v1/agents", {"email": "bot@sub.acme.example"})).json()
     assert (body["domain"], body["registered_domain"]) == ("sub.acme.example", "acme.example")
 
 
 async def test_the_quota_is_402_and_says_how_much(client: Any, caller: Any) -> None:
-    await client.services.db.execute(
-        "update accounts set max_agents = 1 where id = %(a)s", {"a": caller.account_id}
-    )
+    await client.services.db.execute("update accounts set max_agents = 1 where id = %(a)s", {"a": caller.account_id})
     assert (await client.post("/v1/agents", {"slug": "one"})).status == 201
     # Quota comes before the duplicate check.
     for slug in ("two", "one"):
@@ -163,9 +162,7 @@ async def test_the_quota_is_402_and_says_how_much(client: Any, caller: Any) -> N
 
 async def test_registrations_are_counted_by_address_valid_or_not(client: Any) -> None:
     config = client.services.config
-    client.services.config = attrs.evolve(
-        config, rate_limits=attrs.evolve(config.rate_limits, create_agent_per_hour=2)
-    )
+    client.services.config = attrs.evolve(config, rate_limits=attrs.evolve(config.rate_limits, create_agent_per_hour=2))
     assert (await client.post("/v1/agents", {"slug": "?"})).status == 400
     assert (await client.post("/v1/agents", raw=b"{")).status == 400
     answer = await client.post("/v1/agents", {"slug": "bot"})

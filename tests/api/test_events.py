@@ -62,7 +62,14 @@ async def add_webhook(client: Any, account: str, name: str) -> str:
 
 
 async def add_delivery(
-    client: Any, account: str, event_id: str, endpoint: str, status: str, *, replay: str | None = None, kind: str = "webhook"
+    client: Any,
+    account: str,
+    event_id: str,
+    endpoint: str,
+    status: str,
+    *,
+    replay: str | None = None,
+    kind: str = "webhook",
 ) -> None:
     await client.services.db.execute(
         "insert into deliveries (account_id, id, endpoint, kind, event_id, event_type, status, replay_id, message_id)"
@@ -85,6 +92,7 @@ async def test_an_event_is_its_envelope_with_the_state_of_its_deliveries(client:
     await database.execute("update deliveries set status = 'delivered' where endpoint = 'wh_a'")
     await database.execute("update deliveries set status = 'failed' where endpoint = 'wh_b'")
     await add_delivery(client, caller.account_id, event_id, "bot@agents.localhost", "failed", kind="agent")
+    await client.get("/v1/events/evt_none")  # the credential is known from now on
     before = database.statements
     body = (await client.get(f"/v1/events/{event_id}")).json()
     assert database.statements - before == 1
@@ -111,6 +119,7 @@ async def test_an_event_is_its_envelope_with_the_state_of_its_deliveries(client:
 async def test_a_list_is_one_statement_however_many_events(client: Any, caller: Any) -> None:
     for number in range(12):
         await add_event(client, caller.account_id, number, matched=("wh_a", "wh_b") if number % 2 else ())
+    await client.get("/v1/events/evt_none")  # the credential is known from now on
     before = client.services.db.statements
     body = (await client.get("/v1/events?limit=10")).json()
     assert client.services.db.statements - before == 1
@@ -195,6 +204,7 @@ async def test_redelivery_to_all_says_what_became_of_each(client: Any, caller: A
     listener = await TrioConnection.open(database_dsn)
     try:
         await listener.command(b"listen e2ad_events")
+        await client.get("/v1/events/evt_none")  # the credential is known from now on
         before = client.services.db.statements
         answer = await client.post(f"/v1/events/{event_id}/redeliver", {})
         assert client.services.db.statements - before == 4  # begin, lock, one statement for all, commit
@@ -213,7 +223,12 @@ async def test_redelivery_to_all_says_what_became_of_each(client: Any, caller: A
             {"webhook_id": "wh_gone", "status": "skipped", "reason": "deleted"},
         ],
     }
-    assert (row["endpoint"], row["event_id"], row["message_id"], row["status"]) == ("wh_a", event_id, "msg_1", "pending")
+    assert (row["endpoint"], row["event_id"], row["message_id"], row["status"]) == (
+        "wh_a",
+        event_id,
+        "msg_1",
+        "pending",
+    )
 
 
 async def test_redelivery_to_one(client: Any, caller: Any) -> None:

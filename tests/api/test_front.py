@@ -12,7 +12,8 @@ import trio.testing
 from attrs import define, field
 from trio_websocket import ConnectionClosed, WebSocketRequest, open_websocket_url, wrap_client_stream
 
-from e2ad.api.front import Settings, listen, serve
+from e2ad.api.front import Settings, serve
+from e2ad.api.listeners import listen
 from e2ad.api.peek import MAX_HEAD_BYTES, head_end, read_upgrade
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -74,7 +74,11 @@ async def stored_secrets(client: Any, webhook_id: str) -> list[str]:
 
 async def add_delivery(client: Any, webhook: Any, number: int, status: str, **more: Any) -> None:
     values = {
-        "account": (await client.services.db.fetch_value("select account_id from webhooks where id = %(i)s", {"i": webhook["id"]})),
+        "account": (
+            await client.services.db.fetch_value(
+                "select account_id from webhooks where id = %(i)s", {"i": webhook["id"]}
+            )
+        ),
         "id": f"whd_{number:032x}",
         "endpoint": webhook["id"],
         "event": f"evt_{number:032x}",
@@ -147,7 +151,8 @@ BAD = [
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "code"), [*BAD, ({"events": []}, 422, "invalid_request"), ({"enabled": True}, 422, "invalid_request")]
+    ("change", "status", "code"),
+    [*BAD, ({"events": []}, 422, "invalid_request"), ({"enabled": True}, 422, "invalid_request")],
 )
 async def test_create_is_refused(client: Any, stranger: str, change: Any, status: int, code: str) -> None:
     await client.post("/v1/agents", {"slug": "theirs"}, key=stranger)
@@ -176,9 +181,8 @@ async def test_an_account_has_fifty_and_no_more_even_at_once(client: Any, caller
     assert sorted(codes) == [201, 201, 201, 400, 400, 400]
     answer = await client.post("/v1/webhooks", {"url": HOOK, "events": ["email.sent"]})
     assert (answer.status, answer.code) == (400, "webhook_limit_reached")
-    assert await client.services.db.fetch_value(
-        "select column_default from information_schema.columns where table_name = 'accounts' and column_name = 'max_webhooks'"
-    ) == "50"
+    query = "select column_default from information_schema.columns where column_name = 'max_webhooks'"
+    assert await client.services.db.fetch_value(query) == "50"
 
 
 async def test_create_with_a_key_happens_once(client: Any) -> None:
@@ -244,7 +248,12 @@ async def test_update_replaces_what_is_given(client: Any, zone: Zone) -> None:
 
 @pytest.mark.parametrize(
     ("change", "status", "code"),
-    [*BAD, ({}, 400, "invalid_request"), ({"events": []}, 400, "invalid_request"), ({"url": None}, 400, "invalid_request")],
+    [
+        *BAD,
+        ({}, 400, "invalid_request"),
+        ({"events": []}, 400, "invalid_request"),
+        ({"url": None}, 400, "invalid_request"),
+    ],
 )
 async def test_update_is_refused(client: Any, stranger: str, change: Any, status: int, code: str) -> None:
     await client.post("/v1/agents", {"slug": "theirs"}, key=stranger)

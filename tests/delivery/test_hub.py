@@ -171,6 +171,8 @@ async def close_of(socket: WebSocketConnection, seconds: float = 5.0) -> tuple[i
                 await socket.get_message()
         except ConnectionClosed as error:
             assert error.reason is not None
+            # The client library leaves its stream open when the server was the first to close.
+            await trio.aclose_forcefully(socket._stream)
             return error.reason.code, error.reason.reason
 
 

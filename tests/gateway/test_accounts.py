@@ -8,7 +8,7 @@ import trio
 from e2ad.core.errors import InvalidDomain, InvalidRequest, NotFound
 from e2ad.core.sealing import KeyRing, SealBroken
 from e2ad.core.signing import key_hash
-from e2ad.gateway import secrets
+from e2ad.gateway import signing_secrets
 from e2ad.gateway.accounts import bootstrap, keep_shared_domain
 from e2ad.storage.connection import TrioConnection
 from e2ad.storage.pool import Database
@@ -30,7 +30,7 @@ async def test_bootstrap_makes_account_secret_and_key(database: Database) -> Non
         "key_prefix": founded.api_key[:16],
         "scope": "account",
     }
-    (secret,) = await secrets.listed(database, KEYS, founded.account_id)
+    (secret,) = await signing_secrets.listed(database, KEYS, founded.account_id)
     assert secret.name == "default"
     assert re.fullmatch(r"wsec_[0-9a-f]{32}", secret.id)
     assert re.fullmatch(r"[0-9a-f]{64}", secret.secret)
@@ -77,7 +77,7 @@ async def test_secrets_are_at_most_five_and_never_none(database: Database, datab
     listener = await TrioConnection.open(database_dsn)
     try:
         await listener.command(b"listen e2ad_accounts")
-        made = [await secrets.create(database, KEYS, account, name) for name in ("", " two ", "three", "four")]
+        made = [await signing_secrets.create(database, KEYS, account, name) for name in ("", " two ", "three", "four")]
         with trio.fail_after(5):
             told = await listener.next_notifies()
         assert told[0].payload == account
@@ -85,32 +85,32 @@ async def test_secrets_are_at_most_five_and_never_none(database: Database, datab
         await listener.close()
     assert [secret.name for secret in made] == ["unnamed", "two", "three", "four"]
     with pytest.raises(InvalidRequest, match="at most 5"):
-        await secrets.create(database, KEYS, account, "six")
-    listed = await secrets.listed(database, KEYS, account)
+        await signing_secrets.create(database, KEYS, account, "six")
+    listed = await signing_secrets.listed(database, KEYS, account)
     # Newest first: the first one signs.
     assert [secret.name for secret in listed] == ["four", "three", "two", "unnamed", "default"]
     assert listed[0].secret == made[-1].secret
     for secret in listed[1:]:
-        await secrets.delete(database, account, secret.id)
+        await signing_secrets.delete(database, account, secret.id)
     with pytest.raises(InvalidRequest, match="last"):
-        await secrets.delete(database, account, listed[0].id)
+        await signing_secrets.delete(database, account, listed[0].id)
     with pytest.raises(NotFound):
-        await secrets.delete(database, account, listed[1].id)
+        await signing_secrets.delete(database, account, listed[1].id)
 
 
 async def test_the_last_two_cannot_be_deleted_at_once(database: Database) -> None:
     account = (await bootstrap(database, KEYS, "you@example.com")).account_id
-    await secrets.create(database, KEYS, account, "second")
+    await signing_secrets.create(database, KEYS, account, "second")
     refused: list[str] = []
 
     async def delete(secret_id: str) -> None:
         try:
-            await secrets.delete(database, account, secret_id)
+            await signing_secrets.delete(database, account, secret_id)
         except InvalidRequest:
             refused.append(secret_id)
 
     async with trio.open_nursery() as nursery:
-        for secret in await secrets.listed(database, KEYS, account):
+        for secret in await signing_secrets.listed(database, KEYS, account):
             nursery.start_soon(delete, secret.id)
     assert len(refused) == 1
     assert await database.fetch_value("select count(*) from signing_secrets") == 1
@@ -123,7 +123,7 @@ async def test_five_are_five_when_many_ask_at_once(database: Database) -> None:
     async def create() -> None:
         nonlocal refused
         try:
-            await secrets.create(database, KEYS, account, "x")
+            await signing_secrets.create(database, KEYS, account, "x")
         except InvalidRequest:
             refused += 1
 
@@ -138,17 +138,17 @@ async def test_five_are_five_when_many_ask_at_once(database: Database) -> None:
 async def test_a_secret_has_a_plain_name(database: Database, name: str) -> None:
     account = (await bootstrap(database, KEYS, "you@example.com")).account_id
     with pytest.raises(InvalidRequest):
-        await secrets.create(database, KEYS, account, name)
+        await signing_secrets.create(database, KEYS, account, name)
 
 
 async def test_secrets_are_sealed_where_they_lie(database: Database) -> None:
     account = (await bootstrap(database, KEYS, "you@example.com")).account_id
-    (secret,) = await secrets.listed(database, KEYS, account)
+    (secret,) = await signing_secrets.listed(database, KEYS, account)
     stored = await database.fetch_value("select sealed_secret from signing_secrets")
     assert secret.secret.encode() not in stored
     with pytest.raises(SealBroken):
-        await secrets.listed(database, KeyRing(("another deployment secret, long enough too",)), account)
+        await signing_secrets.listed(database, KeyRing(("another deployment secret, long enough too",)), account)
     # Another account's row does not open under this one's name.
     await database.execute("update signing_secrets set id = 'wsec_moved'")
     with pytest.raises(SealBroken):
-        await secrets.listed(database, KEYS, account)
+        await signing_secrets.listed(database, KEYS, account)

@@ -1,7 +1,6 @@
 """Agents: who may have which address, and what goes with one that is deleted."""
 
 import hashlib
-from collections.abc import Sequence
 
 import pytest
 import trio
@@ -43,19 +42,19 @@ class Zone:
     """The part of the DNS that this test knows."""
 
     hosts: dict[str, list[str]] = field(factory=lambda: {"hooks.example": ["198.51.100.7"]})
-    mx: dict[str, list[str] | Exception] = field(factory=dict)
+    exchangers: dict[str, list[str] | Exception] = field(factory=dict)
     silent: bool = False
 
     async def addresses(self, host: str) -> list[str]:
         return self.hosts[host]
 
-    async def mail_exchangers(self, domain: str) -> Sequence[str]:
+    async def mx(self, name: str) -> list[tuple[int, str]]:
         if self.silent:
             await trio.sleep_forever()
-        found = self.mx.get(domain, [])
+        found = self.exchangers.get(name, [])
         if isinstance(found, Exception):
             raise found
-        return found
+        return [(10, host) for host in found]
 
 
 @frozen
@@ -201,8 +200,8 @@ async def test_a_subdomain_is_inherited_when_its_mail_comes_here(
 ) -> None:
     await register(database, account, "acme.example")
     await register(database, stranger, "b.acme.example")
-    zone.mx["a.acme.example"] = ["other.example.", "MX.e2ad.example."]
-    zone.mx["broken.acme.example"] = RuntimeError("SERVFAIL")
+    zone.exchangers["a.acme.example"] = ["other.example.", "MX.e2ad.example."]
+    zone.exchangers["broken.acme.example"] = RuntimeError("SERVFAIL")
     agent = await registry.create(account, AgentDraft(email="bot@a.acme.example"))
     assert (agent.domain, agent.registered_domain, agent.domain_verified) == ("a.acme.example", "acme.example", True)
     for email, failure in (
@@ -221,7 +220,7 @@ async def test_an_unverified_parent_authorises_nothing(
     database: Database, registry: AgentRegistry, zone: Zone, account: str
 ) -> None:
     await register(database, account, "acme.example", verified=False)
-    zone.mx["a.acme.example"] = ["mx.e2ad.example"]
+    zone.exchangers["a.acme.example"] = ["mx.e2ad.example"]
     with pytest.raises(DomainNotVerified):
         await registry.create(account, AgentDraft(email="bot@a.acme.example"))
 
@@ -249,12 +248,9 @@ async def test_an_address_is_one_agent(registry: AgentRegistry, account: str, st
         await registry.create(stranger, AgentDraft(slug="bot"))
 
 
-async def test_the_quota_holds_when_many_ask_at_once(
-    database: Database, registry: AgentRegistry, account: str
-) -> None:
+async def test_the_quota_holds_when_many_ask_at_once(database: Database, registry: AgentRegistry, account: str) -> None:
     await database.execute(
-        "update accounts set max_agents = 3, plan_code = 'small', upgrade_url = 'https://up.example'"
-        " where id = %(a)s",
+        "update accounts set max_agents = 3, plan_code = 'small', upgrade_url = 'https://up.example' where id = %(a)s",
         {"a": account},
     )
     refused: list[LimitExceeded] = []
@@ -383,9 +379,9 @@ async def test_a_purge_takes_all_mail_in_batches(
     # Content that another message still needs is kept; all else went, and the bytes were given back.
     raws = {bytes(row["raw"]) for row in await database.fetch_all("select raw from contents")}
     assert raws == {b"mail 0", b"only the other one's"}
-    assert await database.fetch_value("select storage_bytes from account_usage where account_id = %(a)s", {"a": account}) == sum(
-        map(len, raws)
-    )
+    assert await database.fetch_value(
+        "select storage_bytes from account_usage where account_id = %(a)s", {"a": account}
+    ) == sum(map(len, raws))
     assert await database.fetch_value("select count(*) from api_keys where scope = 'agent'") == 0
     with pytest.raises(NotFound):
         await registry.purge(account, bot)

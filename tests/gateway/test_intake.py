@@ -363,3 +363,17 @@ async def test_large_mail_makes_small_batches(database: Database, monkeypatch: p
     await household(database, AGENT)
     await submit_all(Ledger().intake(database), *[[arrival(raw=bytes([65 + n]) * 600)] for n in range(6)])
     assert max(sizes) <= 2
+
+
+async def test_a_purge_cannot_take_content_away_under_a_batch(database: Database) -> None:
+    await household(database, AGENT, "other@agents.test")
+    first = arrival()
+    await submit_all(Ledger().intake(database), [first])
+    await database.execute("delete from messages")
+    async with trio.open_nursery() as nursery:
+        async with database.transaction() as purge:
+            await purge.execute("delete from contents where not exists (select 1 from messages)")
+            nursery.start_soon(submit_all, Ledger().intake(database), [arrival("other@agents.test")])
+            await trio.sleep(0.3)
+    assert await count(database, "messages") == 1
+    assert await count(database, "contents") == 1

@@ -18,7 +18,7 @@ class Zone:
     async def addresses(self, host: str) -> list[str]:
         return {"hooks.example": ["198.51.100.7"], "inside.example": ["10.0.0.1"]}[host]
 
-    async def mail_exchangers(self, domain: str) -> list[str]:
+    async def mx(self, name: str) -> list[tuple[int, str]]:
         return []
 
 
@@ -143,9 +143,7 @@ async def test_without_a_shared_domain_a_slug_leads_nowhere(client: Any) -> None
 
 async def test_the_limiter_comes_first(client: Any) -> None:
     config = client.services.config
-    client.services.config = attrs.evolve(
-        config, rate_limits=attrs.evolve(config.rate_limits, create_agent_per_hour=1)
-    )
+    client.services.config = attrs.evolve(config, rate_limits=attrs.evolve(config.rate_limits, create_agent_per_hour=1))
     assert (await client.post("/api/v1/agents", raw=b"[")).status == 400
     answer = await client.post("/api/v1/agents", raw=b"[")
     assert answer.status == 429

@@ -6,8 +6,8 @@ from msgspec import UNSET, UnsetType
 from e2ad.api.classic.framework import ClassicCall, classic
 from e2ad.api.operation import Result
 from e2ad.core.events import rfc3339
-from e2ad.gateway import secrets
-from e2ad.gateway.secrets import Secret
+from e2ad.gateway import signing_secrets
+from e2ad.gateway.signing_secrets import Secret
 
 __all__ = ["ROUTES", "create_secret", "delete_secret", "list_secrets"]
 
@@ -45,7 +45,7 @@ class CreateSecret:
 async def list_secrets(call: ClassicCall[None]) -> Result:
     """All secrets with their full text, every time: each verifier needs them."""
     services = call.services
-    found = await secrets.listed(services.db, services.keys, call.principal.account_id)
+    found = await signing_secrets.listed(services.db, services.keys, call.principal.account_id)
     return Result(200, SecretList([_view(secret) for secret in found]), _NO_STORE)
 
 
@@ -53,14 +53,14 @@ async def list_secrets(call: ClassicCall[None]) -> Result:
 async def create_secret(call: ClassicCall[CreateSecret | None]) -> Result:
     """Add a secret; it signs from now on."""
     services, name = call.services, call.body.name if call.body else ""
-    secret = await secrets.create(services.db, services.keys, call.principal.account_id, name)
+    secret = await signing_secrets.create(services.db, services.keys, call.principal.account_id, name)
     return Result(201, _view(secret), _NO_STORE)
 
 
 @classic("DELETE", "/api/v1/users/me/signing-secrets/{id}")
 async def delete_secret(call: ClassicCall[None]) -> Result:
     """Delete a secret; the last one stays."""
-    await secrets.delete(call.services.db, call.principal.account_id, call.path["id"])
+    await signing_secrets.delete(call.services.db, call.principal.account_id, call.path["id"])
     return Result(204, None, encoded=b"")
 
 

@@ -12,7 +12,7 @@ from e2ad.storage.sql import load
 
 __all__ = ["NewSecret", "SigningSecret", "delete", "insert", "insert_first", "lock_account", "page"]
 
-_SQL = load("secrets")
+_SQL = load("signing_secrets")
 
 
 @frozen

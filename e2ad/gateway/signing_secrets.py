@@ -13,9 +13,9 @@ from attrs import frozen
 from e2ad.core.errors import InvalidRequest, NotFound
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway.mint import new_id, new_secret, nonce
-from e2ad.storage import secrets as storage
+from e2ad.storage import signing_secrets as storage
 from e2ad.storage.pool import Database, Executor
-from e2ad.storage.secrets import NewSecret, SigningSecret
+from e2ad.storage.signing_secrets import NewSecret, SigningSecret
 
 __all__ = ["MAX_SECRETS", "Secret", "create", "delete", "ensure_default", "listed", "secret_context"]
 

@@ -1,0 +1,122 @@
+"""The table of sweeps: what is done from time to time, how often, and how long it may take.
+
+A sweep does one batch and says how many rows it touched. The runner of sweeps repeats it while
+batches come back full, one process at a time, each run bounded by its deadline.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from attrs import frozen
+
+from e2ad import maillog
+from e2ad.config import Config
+from e2ad.storage import agents, deliveries, idempotency, limits, retention
+from e2ad.storage.pool import Database
+
+__all__ = ["BATCH", "Sweep", "table"]
+
+BATCH: Final = 1000
+DISABLE_WINDOW_SECONDS: Final = 72 * 3600.0
+DISABLE_FAILURES: Final = 10
+DISABLE_REASON: Final = "10 or more deliveries failed within 72 hours and none was delivered"
+INTAKE_HOURS: Final = 72
+IDEMPOTENCY_HOURS: Final = 24
+RATE_WINDOW_HOURS: Final = 2
+AGENT_BATCH: Final = 200
+
+
+@frozen
+class Sweep:
+    """One kind of recurring work.
+
+    Attributes:
+        period_seconds: from one run to the next.
+        deadline_seconds: for one run, all its batches together.
+        batch: does one batch of at most this many rows and says how many it touched.
+    """
+
+    name: str
+    period_seconds: float
+    deadline_seconds: float
+    batch: Callable[[Database, int], Awaitable[int]]
+
+
+def table(config: Config) -> tuple[Sweep, ...]:
+    """All sweeps under this configuration."""
+    keep = config.retention
+
+    async def drop_events(database: Database, batch: int) -> int:
+        return await retention.drop_events(database, keep.event_days, batch)
+
+    async def drop_deliveries(database: Database, batch: int) -> int:
+        return await retention.drop_deliveries(database, keep.delivery_days, batch)
+
+    async def purge_messages(database: Database, batch: int) -> int:
+        return await retention.purge_messages(database, keep.trash_days, batch)
+
+    async def purge_agents(database: Database, batch: int) -> int:
+        return await _purge_agents(database, keep.trash_days, batch)
+
+    hour = 3600.0
+    return (
+        Sweep("failing_webhooks", config.webhooks.sweep_seconds, 60.0, _disable_failing),
+        Sweep("webhook_secrets", config.webhooks.sweep_seconds, 30.0, _clear_secrets),
+        Sweep("events", hour, 300.0, drop_events),
+        Sweep("deliveries", hour, 300.0, drop_deliveries),
+        Sweep("intake_keys", hour, 300.0, _drop_intake_keys),
+        Sweep("idempotency_keys", hour, 60.0, _drop_idempotency_keys),
+        Sweep("rate_windows", hour, 60.0, _drop_rate_windows),
+        Sweep("trashed_messages", hour, 300.0, purge_messages),
+        Sweep("trashed_agents", hour, 300.0, purge_agents),
+    )
+
+
+async def _disable_failing(database: Database, batch: int) -> int:
+    stopped = await deliveries.disable_failing(
+        database,
+        window_seconds=DISABLE_WINDOW_SECONDS,
+        failures=DISABLE_FAILURES,
+        reason=DISABLE_REASON,
+        limit=batch,
+    )
+    for webhook in stopped:
+        maillog.webhook_disabled(webhook.account_id, webhook.id, f"{webhook.failed} deliveries failed, none delivered")
+    return len(stopped)
+
+
+async def _clear_secrets(database: Database, batch: int) -> int:
+    # Of as many rows as there were rotations in the last day: no batches needed.
+    return min(batch - 1, await deliveries.clear_old_secrets(database))
+
+
+async def _drop_intake_keys(database: Database, batch: int) -> int:
+    return await retention.drop_intake_keys(database, INTAKE_HOURS, batch)
+
+
+async def _drop_idempotency_keys(database: Database, batch: int) -> int:
+    before = datetime.now(UTC) - timedelta(hours=IDEMPOTENCY_HOURS)
+    return min(batch - 1, await idempotency.sweep(database, before))
+
+
+async def _drop_rate_windows(database: Database, batch: int) -> int:
+    before = datetime.now(UTC) - timedelta(hours=RATE_WINDOW_HOURS)
+    return min(batch - 1, await limits.sweep(database, before))
+
+
+async def _purge_agents(database: Database, days: int, batch: int) -> int:
+    """Agents past their time in the trash: their mail first, in batches, then themselves."""
+    touched = 0
+    for agent in await retention.trashed_agents(database, days, 1):
+        size = min(batch, AGENT_BATCH)
+        async with database.transaction() as transaction:
+            purged, contents = await agents.purge_messages(transaction, agent.account_id, agent.email, batch=size)
+            if contents:
+                await agents.lock_contents(transaction, agent.account_id, contents)
+                await agents.drop_contents(transaction, agent.account_id, contents)
+            if purged < size:
+                await agents.purge(transaction, agent.account_id, agent.email)
+        # There may be more of it, or another agent: say "full", so that it is called again.
+        touched = batch
+    return touched

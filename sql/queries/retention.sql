@@ -1,0 +1,63 @@
+-- lock: whether this transaction may run a sweep now; one process at a time
+select pg_try_advisory_xact_lock(%(space)s::int, hashtext(%(name)s));
+
+-- drop_events: a batch of events past their retention
+delete from events e
+using (
+    select account_id, id from events
+    where created_at < now() - make_interval(days => %(days)s::int)
+    limit %(batch)s::bigint
+) old
+where e.account_id = old.account_id and e.id = old.id;
+
+-- drop_deliveries: a batch of deliveries past their retention, whatever became of them
+delete from deliveries d
+using (
+    select account_id, id from deliveries
+    where created_at < now() - make_interval(days => %(days)s::int)
+    limit %(batch)s::bigint
+) old
+where d.account_id = old.account_id and d.id = old.id;
+
+-- drop_intake_keys: a batch of keys older than the window in which the same mail is one message
+delete from intake_keys k
+using (
+    select account_id, agent_email, key from intake_keys
+    where created_at < now() - make_interval(hours => %(hours)s::int)
+    limit %(batch)s::bigint
+) old
+where k.account_id = old.account_id and k.agent_email = old.agent_email and k.key = old.key;
+
+-- purge_messages: delete a batch of one account's trashed messages for good and give their bytes back
+with doomed as (
+    select m.account_id, m.id
+    from messages m
+    where m.account_id = (
+            select account_id from messages
+            where deleted_at < now() - make_interval(days => %(days)s::int)
+            limit 1
+        )
+        and m.deleted_at < now() - make_interval(days => %(days)s::int)
+    limit %(batch)s::bigint
+), gone as (
+    delete from messages m using doomed
+    where m.account_id = doomed.account_id and m.id = doomed.id
+    returning m.account_id, m.size_bytes, m.content_sha256
+), given_back as (
+    update account_usage u
+    set storage_bytes = greatest(0, u.storage_bytes - freed.bytes)
+    from (select account_id, sum(size_bytes) as bytes from gone group by account_id) freed
+    where u.account_id = freed.account_id
+)
+select
+    account_id, count(*) as messages,
+    coalesce(array_agg(distinct content_sha256) filter (where content_sha256 is not null), '{}') as contents
+from gone
+group by account_id;
+
+-- trashed_agents: agents whose time in the trash is over
+select account_id, email
+from agents
+where deleted_at < now() - make_interval(days => %(days)s::int)
+order by deleted_at
+limit %(batch)s::bigint;
