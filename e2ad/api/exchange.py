@@ -95,7 +95,8 @@ class Exchange:
         Raises:
             InvalidRequest: invalid UTF-8 or NUL.
         """
-        return [_clean(unquote(segment, errors="strict")) for segment in _guarded(self.raw_path).removeprefix("/").split("/")]
+        segments = _guarded(self.raw_path).removeprefix("/").split("/")
+        return [_clean(unquote(segment, errors="strict")) for segment in segments]
 
     def query(self) -> dict[str, str]:
         """The first value of each query parameter; raises as `query_lists`."""

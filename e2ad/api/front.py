@@ -17,22 +17,20 @@ HTTP/2 is for the proxy before us: its upgrades are ignored, as RFC 9110 section
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-import h11
 import structlog
 import trio
 from attrs import define, field, frozen
-from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
 from trio_websocket import WebSocketRequest
 
 from e2ad.api.listeners import listen
 from e2ad.api.peek import MAX_HEAD_BYTES, RECEIVE_BYTES, ReplayStream, UpgradeRequest, head_end, read_upgrade
+from e2ad.api.protocol import Http
 from e2ad.api.sockets import Socket, handshake
+from e2ad.config.sections import Http as HttpSection
 
 __all__ = ["Settings", "StreamHandler", "listen", "serve"]
 
@@ -41,7 +39,6 @@ log = structlog.get_logger("e2ad.api")
 SLICE_BYTES: Final = 262_144
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8_388_608
-DISCONNECT_SECONDS: Final = 0.2
 REFUSE_SECONDS: Final = 1.0
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 MAX_REQUESTS: Final = 10_000
@@ -79,6 +76,11 @@ class Settings:
     header_seconds: float = 10.0
     keep_alive_seconds: float = 120.0
     send_seconds: float = 30.0
+
+    @classmethod
+    def of(cls, http: HttpSection) -> "Settings":
+        """From the configuration's section."""
+        return cls(http.max_connections, http.header_seconds, http.keep_alive_seconds)
 
 
 async def serve(
@@ -179,7 +181,7 @@ class _Connection:
     front: _Front
     stream: trio.SocketStream
     _buffer: bytearray = field(factory=bytearray)
-    _protocol: "_Http | None" = None
+    _protocol: Http | None = None
     _waiting: bool = True
     """No request is in progress, so the next bytes are a head."""
     _reading: trio.CancelScope = field(factory=trio.CancelScope)
@@ -191,9 +193,9 @@ class _Connection:
 
     async def run(self) -> None:
         """Serve until either side has enough."""
-        upgrade = None
+        front, upgrade = self.front, None
         async with TaskGroup() as group:
-            self._protocol = _Http(self, group)
+            self._protocol = Http(front.app, front.hypercorn, front.context, group, self.stream, self.handle)
             with self._reading:
                 upgrade = await self._read(self._protocol)
             if upgrade is None:
@@ -204,7 +206,7 @@ class _Connection:
         elif not self._torn and unread:
             await self._linger()
 
-    async def _read(self, protocol: "_Http") -> UpgradeRequest | None:
+    async def _read(self, protocol: Http) -> UpgradeRequest | None:
         """Feed Hypercorn until the connection ends or becomes a socket."""
         first = True
         while True:
@@ -357,57 +359,3 @@ class _Connection:
                     nursery.cancel_scope.cancel()
         finally:
             self.front.sockets.discard(one)
-
-
-class _Http(H11Protocol):
-    """Hypercorn's HTTP/1.1, without its other protocols and without a wait that nobody ends."""
-
-    def __init__(self, connection: _Connection, group: TaskGroup) -> None:
-        front = connection.front
-        super().__init__(
-            ASGIWrapper(front.app),
-            front.hypercorn,
-            front.context,
-            group,
-            ConnectionState({}),
-            False,
-            _address(connection.stream.socket.getpeername),
-            _address(connection.stream.socket.getsockname),
-            connection.handle,
-        )
-
-    @property
-    def complete(self) -> bool:
-        """The client has said all of its request."""
-        return self.connection.their_state is h11.DONE
-
-    @property
-    def unread(self) -> bool:
-        """The client has not said all of its request."""
-        return self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """No h2c, no HTTP/2 by prior knowledge."""
-
-    async def _create_stream(self, request: h11.Request) -> None:
-        if any(name == b"upgrade" for name, _ in request.headers):
-            headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
-            request = h11.Request(
-                method=request.method, target=request.target, headers=headers, http_version=request.http_version
-            )
-        await super()._create_stream(request)
-
-    async def _close_stream(self) -> None:
-        # Hypercorn tells the application of the end through a queue that the application may never
-        # read again, when it answered before it had read the body.
-        with trio.move_on_after(DISCONNECT_SECONDS):
-            await super()._close_stream()
-        self.stream = None
-
-
-def _address(name: Any) -> tuple[str, int] | None:
-    try:
-        address = name()
-    except OSError:
-        return None
-    return (address[0], address[1]) if isinstance(address, tuple) else None

@@ -17,6 +17,7 @@ from e2ad.core.authentication import (
     ArcStatus,
     Authentication,
     DkimResult,
+    DkimStatus,
     DmarcResult,
     DmarcStatus,
     SpfResult,
@@ -161,6 +162,8 @@ class Authenticator:
             spf: what `expect` gave for this transaction.
         """
         header = read_header(content)
+        if header.count(b"from") > 1:
+            author = None
         domain = author.domain if author is not None and not author.domain.startswith("[") else None
         findings = _Findings(_spf_unknown(helo, reverse_path, _LATE), _undiscovered(author, domain, _LATE), [])
         with trio.move_on_after(self._settings.deadline_seconds):
@@ -175,6 +178,8 @@ class Authenticator:
                     nursery.start_soon(self._guard, "arc", self._find_arc, findings, header)
             if domain is not None:
                 await self._guard("alignment", self._find_alignment, findings, domain)
+        if not findings.dkim and header.count(b"dkim-signature"):
+            findings.dkim.append(DkimResult(DkimStatus.TEMPERROR, detail=_LATE))
         return _conclude(findings, domain)
 
     async def _guard(self, method: str, find: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -225,13 +230,11 @@ class Authenticator:
         if not findings.discovery.known:
             return
         # Only a mechanism that passed, or might have, can align.
-        domains = {
-            result.domain
-            for result in (findings.spf, *findings.dkim)
-            if result.domain is not None and result.status.value in ("pass", "temperror")
-        }
+        domains = {findings.spf.domain} if findings.spf.status in (SpfStatus.PASS, SpfStatus.TEMPERROR) else set()
+        domains |= {r.domain for r in findings.dkim if r.status in (DkimStatus.PASS, DkimStatus.TEMPERROR)}
+        known = {name for name in domains if name is not None}
         try:
-            findings.aligner = await align(self._resolver, findings.discovery, domain, domains)
+            findings.aligner = await align(self._resolver, findings.discovery, domain, known)
         except DnsTemporaryError as error:
             _log.debug("alignment_unknown", domain=domain, reason=str(error))
 

@@ -14,7 +14,7 @@ from webhooks
 where account_id = %(account_id)s and id = %(id)s and surface = %(surface)s;
 
 -- room: hold the account while one webhook is added, and say how many it may have; null when it is gone
-select max_webhooks from accounts where id = %(account_id)s ;
+select max_webhooks from accounts where id = %(account_id)s for no key update;
 
 -- insert: a webhook, if the account has room for one more
 with added as (

@@ -83,8 +83,8 @@ async def store(database: Database, *events: StreamEvent, unread: bool = True, n
     for one in events:
         m = one.message
         await database.execute(
-            "with m as (insert into messages (account_id, id, agent_email, direction, method, created_at, delivered_to, "
-            "header_from, to_addresses, reply_to_addresses, subject, conversation_id, verified, domain_check, "
+            "with m as (insert into messages (account_id, id, agent_email, direction, method, created_at, "
+            "delivered_to, header_from, to_addresses, reply_to_addresses, subject, conversation_id, verified, domain_check, "
             "content_sha256, size_bytes, unread) values (%(account)s, %(id)s, %(agent)s, 'inbound', 'smtp', %(at)s, "
             "%(agent)s, %(from)s, %(to)s::jsonb, %(reply_to)s::jsonb, %(subject)s, 'conv_1', true, %(check)s, %(sha)s, "
             "%(size)s, %(unread)s)) "
@@ -170,10 +170,10 @@ async def close_of(socket: WebSocketConnection, seconds: float = 5.0) -> tuple[i
             while True:
                 await socket.get_message()
         except ConnectionClosed as error:
-            assert error.reason is not None
+            reason = error.reason
             # The client library leaves its stream open when the server was the first to close.
             await trio.aclose_forcefully(socket._stream)
-            return error.reason.code, error.reason.reason
+            return reason.code, reason.reason
 
 
 async def test_unread_mail_comes_first_oldest_first_then_what_is_new(database: Database) -> None:
@@ -248,13 +248,17 @@ async def test_after_resumes_behind_an_event(database: Database) -> None:
 
 
 async def test_several_sockets_of_one_agent_all_hear(database: Database) -> None:
-    async with serving(database) as served, served.connect() as first, served.connect() as second:
-        async with served.connect("classic") as third:
-            await joined(served, 3)
-            served.hub.publish([event(1), event(2, "other@agents.example.com")])
-            assert await ids(first, 1) == await ids(second, 1) == ["evt_0001"]
-            assert (await receive(third))[0]["message_id"] == "msg_0001"
-            assert await silent(first)
+    async with (
+        serving(database) as served,
+        served.connect() as first,
+        served.connect() as second,
+        served.connect("classic") as third,
+    ):
+        await joined(served, 3)
+        served.hub.publish([event(1), event(2, "other@agents.example.com")])
+        assert await ids(first, 1) == await ids(second, 1) == ["evt_0001"]
+        assert (await receive(third))[0]["message_id"] == "msg_0001"
+        assert await silent(first)
 
 
 async def test_publish_and_notify_and_scan_bring_it_once(database: Database, database_dsn: str) -> None:

@@ -1,0 +1,80 @@
+"""HTTP/1.1 as Hypercorn speaks it, on our terms."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import h11
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Event
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+
+__all__ = ["Http"]
+
+DISCONNECT_SECONDS: Final = 0.2
+"""What an application gets to take the news that its request is over."""
+
+
+class Http(H11Protocol):
+    """Hypercorn's HTTP/1.1, without its other protocols and without a wait that nobody ends."""
+
+    def __init__(
+        self,
+        app: Any,
+        config: Config,
+        context: WorkerContext,
+        group: TaskGroup,
+        stream: trio.SocketStream,
+        send: Callable[[Event], Awaitable[None]],
+    ) -> None:
+        super().__init__(
+            ASGIWrapper(app),
+            config,
+            context,
+            group,
+            ConnectionState({}),
+            False,
+            _address(stream.socket.getpeername),
+            _address(stream.socket.getsockname),
+            send,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """The client has said all of its request."""
+        return self.connection.their_state is h11.DONE
+
+    @property
+    def unread(self) -> bool:
+        """The client has not said all of its request."""
+        return self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """No h2c, no HTTP/2 by prior knowledge."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        if any(name == b"upgrade" for name, _ in request.headers):
+            headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
+            request = h11.Request(
+                method=request.method, target=request.target, headers=headers, http_version=request.http_version
+            )
+        await super()._create_stream(request)
+
+    async def _close_stream(self) -> None:
+        # Hypercorn tells the application of the end through a queue that the application may never
+        # read again, when it answered before it had read the body.
+        with trio.move_on_after(DISCONNECT_SECONDS):
+            await super()._close_stream()
+        self.stream = None
+
+
+def _address(name: Any) -> tuple[str, int] | None:
+    try:
+        address = name()
+    except OSError:
+        return None
+    return (address[0], address[1]) if isinstance(address, tuple) else None

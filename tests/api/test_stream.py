@@ -1,0 +1,187 @@
+"""The handshake: who may listen, and how each API says no."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import pytest
+import trio
+from attrs import frozen
+from trio_websocket import (
+    ConnectionRejected,
+    WebSocketRequest,
+    open_websocket,
+    serve_websocket,
+)
+
+from e2ad.api.services import Services
+from e2ad.api.stream import MAX_FRAME_BYTES, StreamHandler
+from e2ad.config import Config
+from e2ad.core.sealing import KeyRing
+from e2ad.core.signing import key_hash
+from e2ad.delivery.hub import Hub
+from e2ad.storage.pool import Database
+from e2ad.storage.stream import StreamReads
+
+MINE, OTHERS = "a" * 32, "b" * 32
+KEYS = KeyRing(["deployment-secret-that-is-long-enough"])
+ACCOUNT_KEY, AGENT_KEY = "e2a_acct_" + "ab" * 32, "e2a_agt_" + "cd" * 32
+BOT, CLOUD, TRASHED, FOREIGN = (f"{name}@agents.example.com" for name in ("bot", "cloud", "trashed", "foreign"))
+
+
+async def found(database: Database) -> None:
+    for account, email in ((MINE, "me@example.com"), (OTHERS, "you@example.com")):
+        await database.execute("insert into accounts (id, email) values (%(i)s, %(e)s)", {"i": account, "e": email})
+    await database.execute(
+        "insert into domains (domain, verified, verification_token) values ('agents.example.com', true, 't')"
+    )
+    for email, account, mode, trashed in (
+        (BOT, MINE, "local", False),
+        (CLOUD, MINE, "cloud", False),
+        (TRASHED, MINE, "local", True),
+        (FOREIGN, OTHERS, "local", False),
+    ):
+        await database.execute(
+            "insert into agents (email, account_id, domain, registered_domain, agent_mode, deleted_at) values "
+            "(%(e)s, %(a)s, 'agents.example.com', 'agents.example.com', %(m)s, case when %(t)s then now() end)",
+            {"e": email, "a": account, "m": mode, "t": trashed},
+        )
+    for key_id, key, scope, agent in (("k1", ACCOUNT_KEY, "account", None), ("k2", AGENT_KEY, "agent", BOT)):
+        await database.execute(
+            "insert into api_keys (account_id, id, key_hash, key_prefix, scope, agent_email) "
+            "values (%(a)s, %(i)s, %(h)s, 'e2a_', %(s)s, %(g)s)",
+            {"a": MINE, "i": key_id, "h": key_hash(key), "s": scope, "g": agent},
+        )
+
+
+@frozen
+class Door:
+    port: int
+    hub: Hub
+
+    def knock(self, path: str, authorization: str | None = None) -> Any:
+        headers = [] if authorization is None else [(b"authorization", authorization.encode())]
+        return open_websocket("127.0.0.1", self.port, path, use_ssl=False, extra_headers=headers)
+
+
+@asynccontextmanager
+async def door(database: Database) -> AsyncIterator[Door]:
+    await found(database)
+    config = Config()
+    hub = Hub(StreamReads(database), KEYS, config.websocket)
+    handler = StreamHandler(Services.build(database, config, KEYS, hub=hub))
+
+    async def serve(request: WebSocketRequest) -> None:
+        path, _, query = request.path.partition("?")
+        headers = {name.decode().lower(): value.decode() for name, value in request.headers}
+        await handler.handle(request, path, dict(parse_qsl(query)), headers)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(hub.run, trio.Event())
+        server = await nursery.start(
+            lambda task_status: serve_websocket(
+                serve, "127.0.0.1", 0, None, max_message_size=MAX_FRAME_BYTES, task_status=task_status
+            )
+        )
+        yield Door(server.port, hub)
+        nursery.cancel_scope.cancel()
+
+
+def full(email: str) -> str:
+    return f"/v1/agents/{quote(email, safe='')}/ws"
+
+
+def classic(email: str, token: str = "") -> str:
+    return f"/api/v1/agents/{email}/ws" + (f"?token={token}" if token else "")
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "status", "code"),
+    [
+        (full(BOT), None, 401, "unauthorized"),
+        (full(BOT), "Bearer e2a_acct_" + "00" * 32, 401, "unauthorized"),
+        (full(BOT), ACCOUNT_KEY, 401, "unauthorized"),
+        (full(BOT) + f"?token={ACCOUNT_KEY}", None, 401, "unauthorized"),
+        (full("nobody@agents.example.com"), f"Bearer {ACCOUNT_KEY}", 404, "not_found"),
+        (full(FOREIGN), f"Bearer {ACCOUNT_KEY}", 404, "not_found"),
+        (full(TRASHED), f"Bearer {ACCOUNT_KEY}", 404, "not_found"),
+        (full(CLOUD), f"Bearer {AGENT_KEY}", 403, "forbidden"),
+        (full(FOREIGN), f"Bearer {AGENT_KEY}", 404, "not_found"),
+    ],
+)
+async def test_the_full_api_refuses_with_its_envelope(
+    database: Database, path: str, authorization: str | None, status: int, code: str
+) -> None:
+    async with door(database) as opened:
+        with pytest.raises(ConnectionRejected) as refused:
+            async with opened.knock(path, authorization):
+                pass
+        answer = refused.value
+        headers = {name.lower(): value for name, value in answer.headers}
+        assert answer.status_code == status
+        assert answer.body is not None
+        error = json.loads(answer.body)["error"]
+        assert error["code"] == code
+        assert error["request_id"] == headers[b"x-request-id"].decode()
+        assert headers[b"content-type"] == b"application/json"
+        assert (b"www-authenticate" in headers) == (status == 401)
+        assert opened.hub.sockets == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "status"),
+    [
+        (classic(BOT), None, 401),
+        (classic(BOT), f"Bearer {ACCOUNT_KEY}", 401),
+        (classic(BOT, "e2a_" + "00" * 32), None, 401),
+        (classic("nobody@agents.example.com", ACCOUNT_KEY), None, 404),
+        (classic(FOREIGN, ACCOUNT_KEY), None, 403),
+        (classic(CLOUD, AGENT_KEY), None, 403),
+        (classic(CLOUD, ACCOUNT_KEY), None, 400),
+    ],
+)
+async def test_the_classic_api_refuses_in_plain_text(
+    database: Database, path: str, authorization: str | None, status: int
+) -> None:
+    async with door(database) as opened:
+        with pytest.raises(ConnectionRejected) as refused:
+            async with opened.knock(path, authorization):
+                pass
+        headers = {name.lower(): value for name, value in refused.value.headers}
+        assert refused.value.status_code == status
+        assert headers[b"content-type"].startswith(b"text/plain")
+        assert refused.value.body
+        assert not refused.value.body.startswith(b"{")
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization"),
+    [
+        (full(BOT), f"Bearer {ACCOUNT_KEY}"),
+        (full(BOT.upper()), f"bearer {ACCOUNT_KEY}"),
+        (full(BOT), f"Bearer {AGENT_KEY}"),
+        (full(CLOUD), f"Bearer {ACCOUNT_KEY}"),
+        (classic(BOT, ACCOUNT_KEY), None),
+        (classic(BOT, AGENT_KEY), None),
+    ],
+)
+async def test_who_may_listen_listens(database: Database, path: str, authorization: str | None) -> None:
+    async with door(database) as opened, opened.knock(path, authorization) as socket:
+        with trio.fail_after(5):
+            while opened.hub.sockets != 1:
+                await trio.sleep(0.005)
+        assert socket.subprotocol is None
+
+
+async def test_our_own_trouble_is_500_and_shows_nothing(database: Database) -> None:
+    async with door(database) as opened:
+        await database.execute("alter table agents rename to hidden")
+        with pytest.raises(ConnectionRejected) as refused:
+            async with opened.knock(full(BOT), f"Bearer {ACCOUNT_KEY}"):
+                pass
+        assert refused.value.status_code == 500
+        assert refused.value.body is not None
+        assert b"hidden" not in refused.value.body
+        assert b"relation" not in refused.value.body
