@@ -67,7 +67,7 @@ def operations() -> list[Operation]:
 
 def build_app(services: Services) -> "Api":
     """The application over these services."""
-    from e2ad.api import documents, downloads, health
+    from e2ad.api import documents, downloads, health, upgrade
 
     app = Api("e2ad", services)
     declared = operations()
@@ -77,6 +77,7 @@ def build_app(services: Services) -> "Api":
     endpoints += [(one.method, one.path, one.bind(services)) for one in routes]
     endpoints += documents.endpoints(declared)
     endpoints += health.endpoints(services)
+    endpoints += upgrade.endpoints(services)
     endpoints += downloads.endpoints(services)
     app.router = Router(endpoints)
     return app

@@ -226,7 +226,7 @@ class _Connection:
                     data = await self._receive()
                 if self._busy.cancelled_caught:
                     continue
-                if data and protocol.complete:
+                if data and (self._waiting or protocol.complete):
                     # The client is ahead of us: kept for the time when we look at heads again.
                     self._buffer += data
                     with trio.CancelScope() as self._busy:

@@ -9,8 +9,7 @@ import click
 import trio
 from rich.console import Console
 
-from e2ad import maillog
-from e2ad.config import EX_CONFIG, Config, ConfigError
+from e2ad.config import EX_CONFIG, ConfigError
 from e2ad.core.errors import Failure
 from e2ad.dev import letters, session
 from e2ad.dev.postgres import PostgresFailed
@@ -73,13 +72,11 @@ def _explain(error: BaseException) -> None:
     raise error
 
 
-def _print_json(running: Running, config: Config) -> None:
-    maillog.configure(config.log.level, config.log.format)
+def _print_json(running: Running) -> None:
     click.echo(json.dumps(running.to_json()))
 
 
-def _print_welcome(running: Running, config: Config) -> None:
-    maillog.configure(config.log.level, config.log.format)
+def _print_welcome(running: Running) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print("[bold green]e2ad is running[/]")
     for name, value in (

@@ -216,6 +216,7 @@ class Webhooks:
     attempt_seconds: float = _key(15.0, _between(0.1, 300))
     concurrency: int = _key(64, _between(1, 1024))
     per_endpoint: int = _key(4, _between(1, 64))
+    memory_bytes: int = _key(268_435_456, _at_least(1_048_576))
     poll_seconds: float = _key(30.0, _between(0.05, 600))
     sweep_seconds: float = _key(300.0, _between(0.05, 3600))
 

@@ -25,6 +25,7 @@ from e2ad.daemon import operate, systemd
 from e2ad.dashboard.views import build_dashboard
 from e2ad.delivery.egress import Egress
 from e2ad.delivery.hub import Hub
+from e2ad.delivery.poster import Poster
 from e2ad.delivery.webhook import Webhooks
 from e2ad.gateway import accounts
 from e2ad.gateway.directory import Directory
@@ -36,8 +37,10 @@ from e2ad.smtp import server as smtp_server
 from e2ad.smtp.server import SmtpSettings
 from e2ad.storage.listener import Listener
 from e2ad.storage.pool import Database, Limits, open_pool
+from e2ad.storage.stream import StreamReads
 from e2ad.supervisor import FATAL, PATIENT, supervise
 from e2ad.workers import runner, sweeps
+from e2ad.workers.contents import ByteBudget, StoredContents
 
 __all__ = ["ROLES", "Doors", "graces", "serve"]
 
@@ -141,12 +144,14 @@ class _House:
             resolver,
         )
         egress = Egress(config.egress, resolver)
-        hub = Hub(database, keys, config.websocket)
-        webhooks = runner.Runner(database, Webhooks(egress, keys, database), config.webhooks)
+        hub = Hub(StreamReads(database), keys, config.websocket)
+        contents = StoredContents(database, ByteBudget(config.webhooks.memory_bytes))
+        webhooks = runner.Runner(database, Webhooks(Poster(egress), keys, contents), config.webhooks)
         directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
 
         def on_stored(arrivals: Sequence[StoredArrival]) -> None:
-            hub.publish(arrivals)
+            if hub.sockets:
+                hub.publish(arrival.stream_event() for arrival in arrivals)
             if any(arrival.deliveries for arrival in arrivals):
                 webhooks.kick(arrival.message.event_id for arrival in arrivals)
 
@@ -221,6 +226,7 @@ def _subscribe(house: _House, roles: frozenset[str]) -> None:
     listener.subscribe("e2ad_agents", house.directory.forget)
     listener.subscribe("e2ad_agents", access.forget_agent)
     listener.subscribe("e2ad_accounts", access.forget)
+    listener.subscribe("e2ad_accounts", house.hub.forget_account)
     listener.subscribe("e2ad_events", house.hub.hear)
     listener.on_gap(house.directory.clear)
     listener.on_gap(access.clear)

@@ -124,6 +124,10 @@ class Hub:
         """Sockets that are open now."""
         return len(self._members)
 
+    def wants(self, account_id: str) -> bool:
+        """Whether any agent of the account has a socket here."""
+        return account_id in self._accounts
+
     # What happened. None of these wait; any task may call them.
 
     def publish(self, events: Iterable[StreamEvent]) -> None:

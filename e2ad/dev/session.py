@@ -16,7 +16,7 @@ from typing import Any, Final
 import trio
 from attrs import asdict, frozen
 
-from e2ad import daemon
+from e2ad import daemon, maillog
 from e2ad.config import Config, load
 from e2ad.core.errors import Unauthorized
 from e2ad.dev import world
@@ -60,7 +60,7 @@ async def run(
     *,
     ports: Mapping[str, int],
     config_path: Path | None,
-    on_ready: Callable[[Running, Config], None],
+    on_ready: Callable[[Running], None],
 ) -> None:
     """Run until a signal says stop.
 
@@ -83,6 +83,7 @@ async def run(
         stop = await house.enter_async_context(daemon.stop_on_signal())
         nursery = await house.enter_async_context(trio.open_nursery())
         given = load(config_path, base=_defaults(folder, "", ""), over=over, need=())
+        maillog.configure(given.log.level, given.log.format)
         database_url, note = given.database.url, None
         if not database_url:
             server = await house.enter_async_context(open_server(folder / "postgres"))
@@ -96,7 +97,7 @@ async def run(
             doors: daemon.Doors = await tree.start(partial(daemon.serve, config, stop=stop))
             running = _running(config, doors, key, user_id, email, note)
             _keep(folder / "dev.json", running)
-            on_ready(running, config)
+            on_ready(running)
         nursery.cancel_scope.cancel()
 
 

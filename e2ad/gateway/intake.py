@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
+import msgspec
 import trio
 from attrs import define, field, frozen
 
 from e2ad import maillog
 from e2ad.core import errors, events
+from e2ad.core.delivery import CarriedMessage, StreamEvent
+from e2ad.core.signing import Verdict
 from e2ad.storage import intake as storage
 from e2ad.storage.intake import NewMessage, Reference, Stored
 from e2ad.storage.pool import Database
@@ -43,6 +46,40 @@ class StoredArrival:
 
     message: NewMessage
     deliveries: int
+
+    def stream_event(self) -> StreamEvent:
+        """The same as the hub's sockets are told."""
+        message = self.message
+        addresses = msgspec.json.decode(message.addresses, type=dict[str, tuple[str, ...]])
+        carried = CarriedMessage(
+            id=message.id,
+            created_at=message.created_at,
+            conversation_id=message.conversation_id,
+            delivered_to=message.agent_email,
+            agent_email=message.agent_email,
+            header_from=message.header_from,
+            to=addresses["to"],
+            cc=addresses["cc"],
+            reply_to=addresses["reply_to"],
+            subject=message.subject,
+            verdict=Verdict(
+                message.verified,
+                message.header_from or "",
+                message.entity_type,
+                message.domain_check,
+                message.delegation,
+            ),
+            content_sha256=message.content_sha256,
+            size_bytes=message.size,
+        )
+        return StreamEvent(
+            account_id=message.account_id,
+            agent_email=message.agent_email,
+            event_id=message.event_id,
+            created_at=message.created_at,
+            envelope=message.envelope,
+            message=carried,
+        )
 
 
 @define

@@ -221,7 +221,7 @@ class _Shared:
     ) -> dict[str, Any]:
         """The payload of `email.received` (contract: events), `automation` being ours."""
         parsed = self.parsed
-        data = {
+        data: dict[str, Any] = {
             "message_id": message_id,
             "agent_email": agent_email,
             "direction": "inbound",

@@ -84,10 +84,10 @@ class ContentRules:
 
     def _wait_for_crlf(self, buffer: bytearray) -> tuple[bytes, int, bool]:
         if len(buffer) > self._max_line_bytes:
-            # Only the end matters from here on; four octets can begin it.
+            # Only the end matters from here on, and a CR is all of it that can be here.
             self._check(bytes(buffer[:-1]))
             self._blame(replies.CONTENT_LINE_TOO_LONG)
-            del buffer[:-4]
+            del buffer[:-1]
             self._inside_line = True
         return b"", len(buffer), False
 

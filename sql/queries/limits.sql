@@ -1,6 +1,6 @@
 -- reserve: ask for so many requests of a window; what the row held before is what was granted to others
--- The count may pass the limit by what was asked and not granted. Cut back to the limit before each
--- addition, it says exactly how much was left, in one atomic statement.
+-- What the row held before says exactly how much was left, in one atomic statement. The count may pass
+-- the limit by what was asked and not granted; it is cut back each time, so that it cannot grow for ever.
 insert into rate_windows as w (subject, window_start, used)
 values (%(subject)s, %(window_start)s, %(wanted)s::integer)
 on conflict (subject, window_start) do update

@@ -105,3 +105,12 @@ async def test_the_classic_api_answers_trouble_in_text(client: Any) -> None:
     answer = await client.get("/api/v1/users/me/limits")
     assert (answer.status, answer.text) == (401, "unauthorized\n")
     assert answer.headers["www-authenticate"] == 'Bearer realm="e2a"'
+
+
+async def test_a_socket_must_be_asked_for(client: Any, caller: Any, database: Any, api: Any) -> None:
+    await api.make_agent(database, caller.account_id, "a@x.test")
+    answer = await client.get("/v1/agents/A@x.test/ws")
+    assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert (await client.get("/v1/agents/nobody@x.test/ws")).code == "not_found"
+    assert (await client.get("/v1/agents/a@x.test/ws", headers={"Authorization": caller.key})).code == "unauthorized"

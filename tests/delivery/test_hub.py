@@ -84,9 +84,9 @@ async def store(database: Database, *events: StreamEvent, unread: bool = True, n
         m = one.message
         await database.execute(
             "with m as (insert into messages (account_id, id, agent_email, direction, method, created_at, "
-            "delivered_to, header_from, to_addresses, reply_to_addresses, subject, conversation_id, verified, domain_check, "
-            "content_sha256, size_bytes, unread) values (%(account)s, %(id)s, %(agent)s, 'inbound', 'smtp', %(at)s, "
-            "%(agent)s, %(from)s, %(to)s::jsonb, %(reply_to)s::jsonb, %(subject)s, 'conv_1', true, %(check)s, %(sha)s, "
+            "delivered_to, header_from, to_addresses, reply_to_addresses, subject, conversation_id, verified, "
+            "domain_check, content_sha256, size_bytes, unread) values (%(account)s, %(id)s, %(agent)s, 'inbound', "
+            "'smtp', %(at)s, %(agent)s, %(from)s, %(to)s::jsonb, %(reply_to)s::jsonb, %(subject)s, 'conv_1', true, %(check)s, %(sha)s, "
             "%(size)s, %(unread)s)) "
             "insert into events (account_id, id, type, agent_email, message_id, envelope, created_at) "
             "values (%(account)s, %(event_id)s, 'email.received', %(agent)s, %(id)s, %(envelope)s, %(at)s)",

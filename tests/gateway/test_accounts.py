@@ -1,6 +1,7 @@
 """Founding an account, and its signing secrets."""
 
 import re
+from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
@@ -10,8 +11,9 @@ from e2ad.core.sealing import KeyRing, SealBroken
 from e2ad.core.signing import key_hash
 from e2ad.gateway import signing_secrets
 from e2ad.gateway.accounts import bootstrap, keep_shared_domain
+from e2ad.storage import signing_secrets as storage
 from e2ad.storage.connection import TrioConnection
-from e2ad.storage.pool import Database
+from e2ad.storage.pool import Database, Executor
 
 KEYS = KeyRing(("a deployment secret of the tests, long enough",))
 
@@ -98,39 +100,55 @@ async def test_secrets_are_at_most_five_and_never_none(database: Database, datab
         await signing_secrets.delete(database, account, listed[1].id)
 
 
+async def refused_behind(
+    database: Database, held: Callable[[Executor], Awaitable[object]], late: Awaitable[object], account: str
+) -> bool:
+    """Whether `late` is refused when it comes while a transaction that holds the account is open."""
+    ended = trio.Event()
+    refused: list[bool] = []
+
+    async def run() -> None:
+        try:
+            await late
+        except InvalidRequest:
+            refused.append(True)
+        ended.set()
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery, database.transaction() as transaction:
+            await storage.lock_account(transaction, account)
+            await held(transaction)
+            nursery.start_soon(run)
+            # Until it is seen waiting for the lock, or has run past it.
+            waiting = "select count(*) from pg_locks where not granted"
+            while not ended.is_set() and not await database.fetch_value(waiting):
+                await trio.sleep(0.01)
+    return refused == [True]
+
+
 async def test_the_last_two_cannot_be_deleted_at_once(database: Database) -> None:
     account = (await bootstrap(database, KEYS, "you@example.com")).account_id
     await signing_secrets.create(database, KEYS, account, "second")
-    refused: list[str] = []
-
-    async def delete(secret_id: str) -> None:
-        try:
-            await signing_secrets.delete(database, account, secret_id)
-        except InvalidRequest:
-            refused.append(secret_id)
-
-    async with trio.open_nursery() as nursery:
-        for secret in await signing_secrets.listed(database, KEYS, account):
-            nursery.start_soon(delete, secret.id)
-    assert len(refused) == 1
+    first, second = await signing_secrets.listed(database, KEYS, account)
+    assert await refused_behind(
+        database,
+        lambda transaction: storage.delete(transaction, account, first.id),
+        signing_secrets.delete(database, account, second.id),
+        account,
+    )
     assert await database.fetch_value("select count(*) from signing_secrets") == 1
 
 
-async def test_five_are_five_when_many_ask_at_once(database: Database) -> None:
+async def test_five_are_five_when_two_ask_at_once(database: Database) -> None:
     account = (await bootstrap(database, KEYS, "you@example.com")).account_id
-    refused = 0
-
-    async def create() -> None:
-        nonlocal refused
-        try:
-            await signing_secrets.create(database, KEYS, account, "x")
-        except InvalidRequest:
-            refused += 1
-
-    async with trio.open_nursery() as nursery:
-        for _ in range(8):
-            nursery.start_soon(create)
-    assert refused == 4
+    for name in ("2", "3", "4"):
+        await signing_secrets.create(database, KEYS, account, name)
+    assert await refused_behind(
+        database,
+        lambda transaction: storage.insert(transaction, storage.NewSecret(account, "wsec_x", "5", b""), at_most=5),
+        signing_secrets.create(database, KEYS, account, "6"),
+        account,
+    )
     assert await database.fetch_value("select count(*) from signing_secrets") == 5
 
 

@@ -279,6 +279,35 @@ async def test_the_quota_holds_when_many_ask_at_once(database: Database, registr
     await registry.create(account, AgentDraft(slug="one-more"))
 
 
+async def test_a_create_waits_for_one_that_is_not_committed_yet(
+    database: Database, registry: AgentRegistry, account: str
+) -> None:
+    await database.execute("update accounts set max_agents = 1")
+    ended = trio.Event()
+    refused: list[bool] = []
+
+    async def create() -> None:
+        try:
+            await registry.create(account, AgentDraft(slug="second"))
+        except LimitExceeded:
+            refused.append(True)
+        ended.set()
+
+    first = module.NewAgent(
+        "first@agents.localhost", account, "agents.localhost", "agents.localhost", "", "local", "", catch_all=False
+    )
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery, database.transaction() as transaction:
+            await module.storage.lock_account(transaction, account)
+            assert await module.storage.insert(transaction, first, max_agents=1)
+            nursery.start_soon(create)
+            # Until it is seen waiting for the lock, or has run past it.
+            waiting = "select count(*) from pg_locks where not granted"
+            while not ended.is_set() and not await database.fetch_value(waiting):
+                await trio.sleep(0.01)
+    assert refused == [True]
+
+
 async def test_the_same_address_at_once_is_one_agent(registry: AgentRegistry, account: str, stranger: str) -> None:
     outcomes: list[str] = []
 

@@ -343,6 +343,26 @@ async def test_memory_pressure(tmp_path: Path) -> None:
         assert len(postbox.mails) == 2
 
 
+async def test_a_disk_that_cannot_be_written(tmp_path: Path) -> None:
+    async with running(evolve(BASE, spool_bytes=100, spool_dir=tmp_path / "missing")) as door:
+        client = await door.connect()
+        await client.send(PREFACE + b"DATA\r\n")
+        await client.replies(5)
+        await client.send((b"x" * 70 + b"\r\n") * 1000)
+        assert (await client.ask(b"short\r\n.\r\n"))[:9] == "451 4.3.1"
+        assert await client.ask(b"NOOP\r\n") == "250 2.0.0 OK"
+        assert door.postbox.mails == []
+
+
+async def test_a_peer_that_goes_on_after_our_last_word_can_read_it() -> None:
+    async with running() as door:
+        client = await door.connect()
+        await client.line()
+        await client.send(b"POST / HTTP/1.1\r\n" + b"x" * 2_000_000)
+        assert await client.line() == "554 5.5.1 This is SMTP, not HTTP; closing"
+        assert await client.line() == "<closed>"
+
+
 async def test_header_section_limit() -> None:
     async with running(evolve(BASE, max_header_bytes=1000)) as door:
         client = await door.connect()

@@ -170,6 +170,13 @@ def test_a_long_line_is_left_at_the_true_end_only() -> None:
     assert said == replies.CONTENT_LINE_TOO_LONG.to_bytes() + replies.NOOP_DONE.to_bytes()
 
 
+def test_the_rest_of_a_long_line_is_not_the_end() -> None:
+    mail, said = drive(in_data(Limits(max_line_bytes=10)), [b"x" * 20 + b".", b"\r\nQUIT\r\n", b".\r\n"])
+    assert (mail, said) == (None, replies.CONTENT_LINE_TOO_LONG.to_bytes())
+    mail, said = drive(in_data(Limits(max_line_bytes=10)), [b"x" * 20 + b"\r", b"\n.\r\n"])
+    assert (mail, said) == (None, replies.CONTENT_LINE_TOO_LONG.to_bytes())
+
+
 def test_size_counts_without_stuffing() -> None:
     limits = Limits(max_message_bytes=6)
     assert drive(in_data(limits), [b"..ab\r\n.\r\n"])[0] == b".ab\r\n"
