@@ -227,16 +227,10 @@ def inbox(
     if as_json:
         _print_json(found)
         return
-    table = Table("when", "from", "subject", "verified", "id")
     for message in found:
-        table.add_row(
-            message["created_at"][:19].replace("T", " "),
-            message["header_from"] or "",
-            message["subject"],
-            message["verified_domain"] or "-",
-            message["id"],
-        )
-    context.console.print(table if found else "nothing unread" if not everything else "the inbox is empty")
+        context.console.print(listening.line_of(message))
+    if not found:
+        context.console.print("the inbox is empty" if everything else "nothing unread")
 
 
 @main.command()

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from e2ad.sdk import E2AClient, E2AError, listen
 
-__all__ = ["run", "show_message", "write_raw"]
+__all__ = ["line_of", "run", "show_message", "write_raw"]
 
 FORWARD_SECONDS = 30.0
 
@@ -39,7 +39,7 @@ def run(
         if as_json:
             click.echo(json.dumps(event, ensure_ascii=False))
         else:
-            _show_event(console, event)
+            console.print(line_of({**event["data"], "auth_headers": event.get("auth_headers")}))
         if forward is not None and event["type"] == "email.received":
             await _forward(client, event, forward, forward_token)
         if once:
@@ -88,16 +88,16 @@ async def _forward(client: E2AClient, event: Mapping[str, Any], url: str, token:
         click.echo(f"could not forward {data['message_id']}: {error}", err=True)
 
 
-def _show_event(console: Console, event: Mapping[str, Any]) -> None:
-    data = event["data"]
-    trust = _trust(data.get("verified_domain"), event.get("auth_headers"))
-    line = Text()
-    line.append(event["created_at"][:19].replace("T", " ") + "  ", style="dim")
-    line.append(str(data.get("header_from") or "(no sender)"), style="bold")
-    line.append("  " + str(data.get("subject") or "(no subject)"))
-    line.append("  " + trust[0], style=trust[1])
-    line.append(f"  {data.get('message_id', event['type'])}", style="dim")
-    console.print(line)
+def line_of(message: Mapping[str, Any]) -> Text:
+    """One message of a list on two lines: who, what and how far to be trusted; when, and its id to copy."""
+    trust = _trust(message.get("verified_domain"), message.get("auth_headers"))
+    at = str(message.get("created_at") or message.get("received_at") or "")[:16].replace("T", " ")
+    line = Text("● " if message.get("read_status", "unread") == "unread" else "  ", style="cyan")
+    line.append(str(message.get("header_from") or "(no sender)"), style="bold")
+    line.append("  " + str(message.get("subject") or "(no subject)"))
+    line.append(f"  [{trust[0]}]", style=trust[1])
+    line.append(f"\n  {at}  {message.get('id') or message.get('message_id')}", style="dim")
+    return line
 
 
 def show_message(console: Console, message: Mapping[str, Any]) -> None:
