@@ -207,7 +207,7 @@ TABLE: Mapping[type[Failure], Answer] = {
     MalformedReversePath: Answer(400, "invalid_request", SmtpAnswer(501, "5.1.7", "Bad sender address syntax")),
     TooManyHops: Answer(400, "invalid_request", SmtpAnswer(554, "5.4.6", "Too many hops, mail loop")),
     TransactionRefused: Answer(400, "invalid_request", SmtpAnswer(554, "5.6.0", "Transaction failed")),
-    Unavailable: Answer(503, "unavailable", again=True),
+    Unavailable: Answer(503, "internal_error", again=True),
     LimitsUnavailable: Answer(503, "limits_unavailable", again=True),
     MxCheckFailed: Answer(503, "inbound_mx_check_failed", again=True),
     InboundMxMissing: Answer(400, "inbound_mx_missing"),

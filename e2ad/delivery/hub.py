@@ -11,7 +11,7 @@ that does not keep up is closed with 1013 and loses nothing: what it has not rea
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 import trio
@@ -22,11 +22,12 @@ from e2ad.core.delivery import Position, RecentEvent, StreamEvent, StreamStart, 
 from e2ad.core.errors import Unavailable
 from e2ad.core.sealing import KeyRing, SealBroken
 from e2ad.delivery.payloads import message_auth_headers
+from e2ad.delivery.ports import Reads, SocketSettings
 from e2ad.delivery.recent import Recent
-from e2ad.delivery.sockets import REASONS, Frame, Member, Room, Socket
+from e2ad.delivery.sockets import REASONS, Frame, Member, Room, Rooms, Socket
 from e2ad.delivery.webhook import open_signing_secret
 
-__all__ = ["Hub", "Reads", "SocketSettings"]
+__all__ = ["Hub"]
 
 log = structlog.get_logger("e2ad.delivery")
 
@@ -40,51 +41,6 @@ CLOSE_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 1.0
 
 _BEGINNING: Final = Position(datetime.min.replace(tzinfo=UTC))
-
-
-class SocketSettings(Protocol):
-    """The `[websocket]` section of the configuration."""
-
-    @property
-    def ping_seconds(self) -> float:
-        """Between two pings of a socket."""
-
-    @property
-    def pong_seconds(self) -> float:
-        """How long a pong may take."""
-
-    @property
-    def send_seconds(self) -> float:
-        """How long one frame may take to send."""
-
-    @property
-    def window(self) -> int:
-        """Frames that may wait for one socket."""
-
-    @property
-    def poll_seconds(self) -> float:
-        """The slow poll, the net under all notifications."""
-
-
-class Reads(Protocol):
-    """What the hub asks of the database (`storage.stream.StreamReads`)."""
-
-    async def start(self, account_id: str) -> StreamStart:
-        """The moment of joining and the signing secret."""
-
-    async def backlog(
-        self, account_id: str, agent_email: str, after: Position, limit: int, *, all_mail: bool
-    ) -> list[StreamEvent]:
-        """A page of mail, oldest first."""
-
-    async def position(self, account_id: str, agent_email: str, event_id: str) -> Position | None:
-        """Where an event stands."""
-
-    async def by_ids(self, wanted: Sequence[tuple[str, str]], agent_emails: Sequence[str]) -> list[StreamEvent]:
-        """Events by name."""
-
-    async def recent_ids(self, agents: Sequence[tuple[str, str, datetime]], limit: int) -> list[RecentEvent]:
-        """Names of events since a moment."""
 
 
 class Hub:
@@ -108,8 +64,7 @@ class Hub:
         self._keys = keys
         self._settings = settings
         self._now = now
-        self._rooms: dict[str, Room] = {}
-        self._accounts: dict[str, set[str]] = {}
+        self._rooms = Rooms()
         self._members: dict[Member, None] = {}
         self._own = Recent(8192)
         self._heard: dict[tuple[str, str], None] = {}
@@ -126,7 +81,7 @@ class Hub:
 
     def wants(self, account_id: str) -> bool:
         """Whether any agent of the account has a socket here."""
-        return account_id in self._accounts
+        return self._rooms.has_account(account_id)
 
     # What happened. None of these wait; any task may call them.
 
@@ -141,7 +96,7 @@ class Hub:
     def hear(self, payload: str) -> None:
         """A notification on `e2ad_events`: read what it names, unless this process published it."""
         for account_id, event_ids in parse_notification(payload):
-            if account_id not in self._accounts:
+            if not self._rooms.has_account(account_id):
                 continue
             for event_id in event_ids:
                 if event_id not in self._own:
@@ -159,7 +114,7 @@ class Hub:
 
     def forget_account(self, account_id: str) -> None:
         """A notification on `e2ad_accounts`: the signing secret may be another one now."""
-        if account_id in self._accounts:
+        if self._rooms.has_account(account_id):
             self._stale.add(account_id)
             self._news.set()
 
@@ -203,11 +158,10 @@ class Hub:
             # The address has a new owner; whoever listens for the old one has nothing to hear any more.
             for old in list(room.members):
                 self._close(old, 1008, "agent_deleted")
-            self._empty(room)
+            self._rooms.remove(room)
             room = None
         if room is None:
-            room = self._rooms[agent_email] = Room(account_id, agent_email)
-            self._accounts.setdefault(account_id, set()).add(agent_email)
+            room = self._rooms.add(account_id, agent_email)
         member = Member(socket, room, classic, trio.current_time())
         room.members[member] = None
         self._members[member] = None
@@ -219,17 +173,10 @@ class Hub:
         member.pending.clear()
         self._members.pop(member, None)
         room.members.pop(member, None)
-        if not room.members and self._rooms.get(room.agent_email) is room:
-            self._empty(room)
+        if not room.members:
+            self._rooms.remove(room)
         code, reason = member.leaving or (1006, "")
         maillog.socket_closed(room.account_id, room.agent_email, code, reason, member.sent)
-
-    def _empty(self, room: Room) -> None:
-        del self._rooms[room.agent_email]
-        agents = self._accounts[room.account_id]
-        agents.discard(room.agent_email)
-        if not agents:
-            del self._accounts[room.account_id]
 
     async def _begin(self, member: Member, after: str | None) -> None:
         """The life of a socket up to where it is as good as any other: its backlog."""
@@ -408,8 +355,8 @@ class Hub:
         while self._stale:
             account_id = self._stale.pop()
             start = await self._reads.start(account_id)
-            for agent_email in self._accounts.get(account_id, ()):
-                self._take_secret(self._rooms[agent_email], start)
+            for room in self._rooms.of(account_id):
+                self._take_secret(room, start)
         while self._heard:
             wanted = list(self._heard)[:READ_BATCH]
             for key in wanted:
@@ -420,7 +367,7 @@ class Hub:
             await self._scan()
 
     async def _give(self, wanted: Sequence[tuple[str, str]]) -> None:
-        agents = {email for account_id, _ in wanted for email in self._accounts.get(account_id, ())}
+        agents = {room.agent_email for account_id, _ in wanted for room in self._rooms.of(account_id)}
         if not agents:
             return
         for event in await self._reads.by_ids(wanted, sorted(agents)):
@@ -431,7 +378,7 @@ class Hub:
     async def _scan(self) -> None:
         """Find events of the last while that a socket was not given. Joined sockets only: the others drain."""
         sinces: list[tuple[str, str, datetime]] = []
-        for room in self._rooms.values():
+        for room in self._rooms:
             joined = [member.joined_at for member in room.members if member.joined_at is not None]
             if joined:
                 since = min(joined) if self._scanned_at is None else max(min(joined), self._scanned_at)

@@ -72,6 +72,7 @@ class Poster:
         self._egress = egress
         self._idle: OrderedDict[Origin, deque[_Connection]] = OrderedDict()
         self._idle_count = 0
+        self._pruned_at = float("-inf")
 
     @property
     def idle(self) -> int:
@@ -100,7 +101,8 @@ class Poster:
 
     def prune(self) -> None:
         """Close what has been idle for too long. Does not wait."""
-        oldest = trio.current_time() - IDLE_SECONDS
+        self._pruned_at = trio.current_time()
+        oldest = self._pruned_at - IDLE_SECONDS
         for origin in list(self._idle):
             kept = self._idle[origin]
             while kept and kept[0].used_at < oldest:
@@ -133,6 +135,8 @@ class Poster:
         return None
 
     def _keep(self, origin: Origin, connection: _Connection) -> None:
+        if trio.current_time() - self._pruned_at > IDLE_SECONDS:
+            self.prune()
         kept = self._idle.setdefault(origin, deque())
         if len(kept) >= IDLE_PER_ORIGIN:
             connection.drop()

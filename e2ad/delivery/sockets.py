@@ -1,7 +1,7 @@
 """One socket of an agent, and what the hub keeps about it: small, since there may be thousands."""
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -11,7 +11,7 @@ from attrs import define, field
 from e2ad.core.delivery import StreamEvent
 from e2ad.delivery.payloads import classic_frame, full_frame
 
-__all__ = ["REASONS", "Frame", "Member", "Room", "Seen", "Socket"]
+__all__ = ["REASONS", "Frame", "Member", "Room", "Rooms", "Seen", "Socket"]
 
 SEEN: Final = 4096
 
@@ -128,3 +128,45 @@ class Room:
     agent_email: str
     secret: str | None = field(default=None, repr=False)
     members: dict[Member, None] = field(factory=dict)
+
+
+class Rooms:
+    """All rooms of one process, by agent and by account."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Room] = {}
+        self._accounts: dict[str, dict[str, Room]] = {}
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter(self._rooms.values())
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def get(self, agent_email: str) -> Room | None:
+        """The room of an agent, if it has a socket here."""
+        return self._rooms.get(agent_email)
+
+    def has_account(self, account_id: str) -> bool:
+        """Whether any agent of the account has a socket here."""
+        return account_id in self._accounts
+
+    def of(self, account_id: str) -> list[Room]:
+        """The rooms of an account."""
+        return list(self._accounts.get(account_id, {}).values())
+
+    def add(self, account_id: str, agent_email: str) -> Room:
+        """A new, empty room."""
+        room = self._rooms[agent_email] = Room(account_id, agent_email)
+        self._accounts.setdefault(account_id, {})[agent_email] = room
+        return room
+
+    def remove(self, room: Room) -> None:
+        """Forget a room; nothing happens when another one has taken its place."""
+        if self._rooms.get(room.agent_email) is not room:
+            return
+        del self._rooms[room.agent_email]
+        of_account = self._accounts[room.account_id]
+        del of_account[room.agent_email]
+        if not of_account:
+            del self._accounts[room.account_id]

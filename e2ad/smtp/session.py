@@ -242,7 +242,7 @@ class Session:
             self.machine.spoil(replies.OUT_OF_MEMORY)
 
     async def _end_of_content(self) -> Reply:
-        self._scope.deadline = math.inf
+        self._stop_the_clock(self.settings.memory_wait_seconds)
         try:
             content = await self.content.collect(self.settings.memory_wait_seconds)
         except OutOfMemory as error:
@@ -259,13 +259,17 @@ class Session:
         self.mails += 1
         return _queued(ids)
 
+    def _stop_the_clock(self, seconds: float) -> None:
+        # The peer's deadline must not strike while we are the ones who think.
+        if self._scope.deadline < trio.current_time() + seconds + SLACK_SECONDS:
+            self._scope.deadline = math.inf
+
     def _header_is_too_big(self, content: bytes) -> bool:
         limit = self.settings.max_header_bytes
         return len(content) > limit and content.find(b"\r\n\r\n", 0, limit + 4) < 0
 
     async def _ask(self, seconds: float, question: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        # The peer's time stands still while we are the ones who think.
-        self._scope.deadline = math.inf
+        self._stop_the_clock(seconds)
         with trio.move_on_after(seconds):
             return await question()
         raise Unavailable

@@ -238,7 +238,7 @@ async def test_scopes_and_ownership(client: Any, database: Any, caller: Any, api
 
 @pytest.mark.parametrize(
     ("index", "status", "code"),
-    [("1", 409, "conflict"), ("2", 500, "internal_error"), ("3", 400, "invalid_request"), ("5", 503, "unavailable")],
+    [("1", 409, "conflict"), ("2", 500, "internal_error"), ("3", 400, "invalid_request"), ("5", 503, "internal_error")],
 )
 async def test_what_handlers_raise(client: Any, index: str, status: int, code: str) -> None:
     answer = await client.get(f"/v1/things/a@b.test/{index}")

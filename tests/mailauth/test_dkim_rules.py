@@ -140,7 +140,7 @@ P = "{p}"
 KEYS = [
     (f"p={P}", DkimStatus.PASS, None),
     (f"v=DKIM1; p={P}", DkimStatus.PASS, None),
-    (f"v=DKIM1; k=rsa; h=sha256; s=email; t=s; n=a note; x-new=1; p={P}", DkimStatus.PASS, None),
+    (f"v=DKIM1; k=rsa; h=sha256; s=email; t=s; n=a note; x_new=1; p={P}", DkimStatus.PASS, None),
     (f"v=DKIM1; h=sha1:sha256:later; s=other:*; p={P}", DkimStatus.PASS, None),
     (f"k=rsa; v=DKIM1; p={P}", PERMERROR, "v= is not its first tag"),
     (f"v=DKIM2; p={P}", PERMERROR, "no key record"),

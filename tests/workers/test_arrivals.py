@@ -18,7 +18,7 @@ ACCOUNT, AGENT = "a" * 32, "bot@agents.example.com"
 
 
 def new_message(**changes: Any) -> NewMessage:
-    values: dict[str, Any] = {name: None for name in attrs.fields_dict(NewMessage)}
+    values: dict[str, Any] = dict.fromkeys(attrs.fields_dict(NewMessage))
     values |= {
         "id": mint.new_id("msg_"), "account_id": ACCOUNT, "agent_email": AGENT, "dedupe_key": b"k",
         "created_at": datetime(2026, 7, 23, 10, 0, 0, 5, tzinfo=UTC), "forward_path": AGENT, "sender_name": "",

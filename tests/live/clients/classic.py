@@ -31,7 +31,7 @@ client = E2AClient(api_key=key, base_url=base)
 made = client.register_agent("classic-bot", agent_mode="local")
 email = made.email
 assert email == f"classic-bot@{told['shared_domain']}", made
-assert email in [agent.email for agent in client.list_agents()]
+assert email in [agent.email for agent in client.list_agents().agents]
 assert client.get_agent(email).agent_mode == "local"
 try:
     client.register_agent("classic-bot", agent_mode="local")

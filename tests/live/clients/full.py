@@ -116,13 +116,13 @@ with E2AClient(api_key=key, base_url=base) as client:
 async def listen() -> None:
     async with AsyncE2AClient(api_key=key, base_url=base) as listener:
         seen = []
-        async with listener.listen(email) as stream:
-            async for event in stream:
-                seen.append(event.data["subject"])
-                if event.data["subject"] == "one":
-                    send(email, "three")
-                if event.data["subject"] == "three":
-                    break
+        stream = listener.listen(email)
+        async for event in stream:
+            seen.append(event.data["subject"])
+            if event.data["subject"] == "one":
+                send(email, "three")
+            if event.data["subject"] == "three":
+                break
         assert seen == ["one", "three"], seen
 
 
