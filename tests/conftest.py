@@ -59,7 +59,7 @@ def postgres() -> Iterator[Postgres]:
     def run() -> None:
         try:
             trio.run(serve)
-        except Exception as error:  # noqa: BLE001  # handed over to the test run, which raises it
+        except Exception as error:  # handed over to the test run, which raises it
             ready.put(error)
 
     thread = threading.Thread(target=run, name="postgres")

@@ -12,7 +12,7 @@ __all__ = ["CLOSE_SECONDS", "Request", "Socket", "handshake"]
 
 CLOSE_SECONDS: Final = 2.0
 """What a client gets to answer our goodbye."""
-MAX_FRAME_BYTES: Final = 65_536
+MAX_FRAME_BYTES: Final = 32_768
 """What a client sends on a socket is ignored; this bounds what we hold of it."""
 
 

@@ -149,10 +149,18 @@ class Smtp:
     idle_seconds: float = _key(300.0, _at_least(0.1))
     session_seconds: float = _key(1800.0, _at_least(1))
     write_seconds: float = _key(30.0, _at_least(0.1))
+    admit_seconds: float = _key(20.0, _at_least(0.1))
     accept_seconds: float = _key(60.0, _at_least(1))
+    handshake_seconds: float = _key(30.0, _at_least(0.1))
+    linger_seconds: float = _key(2.0, _at_least(0))
     greeting_delay_seconds: float = _key(0.0, _between(0, 60))
     data_bytes_per_second: int = _key(1024, _at_least(0))
+    data_grace_seconds: float = _key(30.0, _at_least(0))
+    max_header_bytes: int = _key(262_144, _at_least(16_384))
+    max_idle_commands: int = _key(200, _at_least(10))
     memory_bytes: int = _key(268_435_456, _at_least(1_048_576))
+    memory_wait_seconds: float = _key(15.0, _at_least(0))
+    spool_bytes: int = _key(1_048_576, _at_least(65_536))
     spool_dir: str = _key("")
 
 

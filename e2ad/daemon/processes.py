@@ -105,7 +105,8 @@ async def _child(
             raise ChildDied(f"process {process.pid} ended with status {process.poll()}")
     finally:
         os.close(reading)
-        await _stop(process, grace_seconds)
+        with trio.move_on_after(grace_seconds + KILL_SECONDS, shield=True):
+            await _stop(process, grace_seconds)
 
 
 async def _ended(process: "subprocess.Popen[bytes]", stopping: trio.Event) -> bool:
@@ -123,14 +124,13 @@ async def _ended(process: "subprocess.Popen[bytes]", stopping: trio.Event) -> bo
 
 
 async def _stop(process: "subprocess.Popen[bytes]", grace_seconds: float) -> None:
-    with trio.move_on_after(grace_seconds, shield=True):
-        if process.poll() is None:
-            process.terminate()
+    if process.poll() is None:
+        process.terminate()
+        with trio.move_on_after(grace_seconds):
             await _wait(process)
-    with trio.move_on_after(KILL_SECONDS, shield=True):
-        if process.poll() is None:
-            process.kill()
-            await _wait(process)
+    if process.poll() is None:
+        process.kill()
+        await _wait(process)
 
 
 async def _wait(process: "subprocess.Popen[bytes]") -> None:

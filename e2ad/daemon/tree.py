@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import attrs
 import trio
 from attrs import frozen
 
@@ -281,23 +282,15 @@ def _front_settings(config: Config) -> front.Settings:
 
 
 def _smtp_settings(config: Config) -> SmtpSettings:
+    same = {
+        attribute.name: getattr(config.smtp, attribute.name)
+        for attribute in attrs.fields(SmtpSettings)
+        if attribute.name not in ("proxy_trusted_cidrs", "tls_cert", "tls_key", "spool_dir")
+    }
     smtp = config.smtp
     return SmtpSettings(
-        domain=smtp.domain,
-        max_message_bytes=smtp.max_message_bytes,
-        max_recipients=smtp.max_recipients,
-        max_connections=smtp.max_connections,
-        max_connections_per_peer=smtp.max_connections_per_peer,
-        max_errors=smtp.max_errors,
-        idle_seconds=smtp.idle_seconds,
-        session_seconds=smtp.session_seconds,
-        write_seconds=smtp.write_seconds,
-        accept_seconds=smtp.accept_seconds,
-        greeting_delay_seconds=smtp.greeting_delay_seconds,
-        data_bytes_per_second=smtp.data_bytes_per_second,
-        memory_bytes=smtp.memory_bytes,
+        **same,
         proxy_trusted_cidrs=tuple(ipaddress.ip_network(text) for text in smtp.proxy_trusted_cidrs),
-        proxy_header_seconds=smtp.proxy_header_seconds,
         tls_cert=Path(smtp.tls_cert) if smtp.tls_cert else None,
         tls_key=Path(smtp.tls_key) if smtp.tls_key else None,
         spool_dir=Path(smtp.spool_dir) if smtp.spool_dir else None,

@@ -20,7 +20,7 @@ from trio_websocket import ConnectionClosed
 from e2ad import maillog
 from e2ad.core.delivery import Position, RecentEvent, StreamEvent, StreamStart, parse_notification
 from e2ad.core.errors import Unavailable
-from e2ad.core.sealing import KeyRing, SealBroken
+from e2ad.core.sealing import KeyRing
 from e2ad.delivery.payloads import message_auth_headers
 from e2ad.delivery.ports import Reads, SocketSettings
 from e2ad.delivery.recent import Recent
@@ -83,8 +83,6 @@ class Hub:
         """Whether any agent of the account has a socket here."""
         return self._rooms.has_account(account_id)
 
-    # What happened. None of these wait; any task may call them.
-
     def publish(self, events: Iterable[StreamEvent]) -> None:
         """This process has committed these events: give them to the agents' sockets now."""
         for event in events:
@@ -117,8 +115,6 @@ class Hub:
         if self._rooms.has_account(account_id):
             self._stale.add(account_id)
             self._news.set()
-
-    # One socket.
 
     async def serve(
         self, socket: Socket, account_id: str, agent_email: str, *, classic: bool, after: str | None = None
@@ -273,11 +269,7 @@ class Hub:
         return Frame(event, message_auth_headers(event.message, at=self._now(), secret=room.secret))
 
     def _take_secret(self, room: Room, start: StreamStart) -> None:
-        try:
-            room.secret = open_signing_secret(self._keys, start.signing_secret_id, start.sealed_signing_secret)
-        except SealBroken:
-            log.error("signing secret does not open", account=room.account_id)
-            raise
+        room.secret = open_signing_secret(self._keys, start.signing_secret_id, start.sealed_signing_secret)
 
     def _close(self, member: Member, code: int, reason: str) -> None:
         if member.leaving is None and self._nursery is not None:
@@ -290,8 +282,6 @@ class Hub:
             await member.socket.aclose(code, REASONS.get(reason, reason) if member.classic else reason)
         member.closed.set()
         member.scope.cancel()
-
-    # All sockets.
 
     async def run(self, closing: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send, ping and look for news until `closing`; then close every socket with 1001.

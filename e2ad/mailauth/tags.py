@@ -66,8 +66,6 @@ def parse_tags(text: str) -> TagList:
     values: dict[str, str] = {}
     spans: dict[str, tuple[int, int]] = {}
     at, pieces = 0, text.split(";", MAX_TAGS + 1)
-    if len(pieces) > MAX_TAGS + 1:
-        raise TagSyntaxError("too many tags")
     for number, piece in enumerate(pieces):
         end = at + len(piece)
         name, equals, value = piece.partition("=")
@@ -79,6 +77,8 @@ def parse_tags(text: str) -> TagList:
         name, value = name.strip(_BLANKS), value.strip(_BLANKS)
         if _NAME.fullmatch(name) is None:
             raise TagSyntaxError("a malformed tag name")
+        if len(values) == MAX_TAGS:
+            raise TagSyntaxError("too many tags")
         if name in values:
             raise TagSyntaxError(f"the tag {name[:16]}= is given twice")
         if _VALUE.fullmatch(_FOLD.sub("", value)) is None:

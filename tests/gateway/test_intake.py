@@ -28,7 +28,8 @@ async def household(database: Database, *agents: str, cloud: str = "", account: 
         {"id": account},
     )
     await database.execute(
-        "insert into domains (domain, verified, verification_token) values ('agents.test', true, 't') on conflict do nothing"
+        "insert into domains (domain, verified, verification_token) values ('agents.test', true, 't')"
+        " on conflict do nothing"
     )
     for agent in agents:
         await database.execute(
@@ -370,10 +371,9 @@ async def test_a_purge_cannot_take_content_away_under_a_batch(database: Database
     first = arrival()
     await submit_all(Ledger().intake(database), [first])
     await database.execute("delete from messages")
-    async with trio.open_nursery() as nursery:
-        async with database.transaction() as purge:
-            await purge.execute("delete from contents where not exists (select 1 from messages)")
-            nursery.start_soon(submit_all, Ledger().intake(database), [arrival("other@agents.test")])
-            await trio.sleep(0.3)
+    async with trio.open_nursery() as nursery, database.transaction() as purge:
+        await purge.execute("delete from contents where not exists (select 1 from messages)")
+        nursery.start_soon(submit_all, Ledger().intake(database), [arrival("other@agents.test")])
+        await trio.sleep(0.3)
     assert await count(database, "messages") == 1
     assert await count(database, "contents") == 1

@@ -103,12 +103,11 @@ def assigned_sql(module: ast.Module) -> Iterator[ast.Constant]:
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
+    statement = re.compile(r"\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from)\b", re.I | re.S)
     for node in ast.walk(module):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            if re.match(
-                r"\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from)\b", node.value, re.I | re.S
-            ):
-                yield node
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in docstrings else None
+        if isinstance(node, ast.Constant) and isinstance(text, str) and statement.match(text):
+            yield node
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

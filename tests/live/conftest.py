@@ -47,14 +47,14 @@ class Running:
 
     def api(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> tuple[int, Any]:
         """One request by the standard library."""
-        request = urllib.request.Request(  # noqa: S310 - loopback
+        request = urllib.request.Request(
             self.api_url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {key or self.api_key}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=20) as response:
                 text = response.read()
                 return response.status, json.loads(text) if text[:1] in b"{[" else text
         except urllib.error.HTTPError as error:
@@ -170,7 +170,7 @@ def endpoint() -> Iterator[Endpoint]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             here[0].requests.put(Request(self.path, dict(self.headers), body))
             try:

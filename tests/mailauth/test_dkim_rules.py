@@ -221,8 +221,8 @@ async def test_rsa_keys_out_of_bounds_are_policy(verdicts, rsa_key, mail, bits, 
     started = time.perf_counter()
     [result] = await verdicts(field(rsa_key, mail) + mail, {NAME: b"p=" + base64.b64encode(numbers)})
     assert time.perf_counter() - started < 0.5
-    assert result.status in (POLICY, PERMERROR)
-    assert word in result.detail or result.detail == "not an RSA key"
+    assert result.status is POLICY
+    assert word in result.detail
 
 
 async def test_a_huge_exponent_is_refused(verdicts, rsa_key, mail):
@@ -246,7 +246,7 @@ def der_key(modulus, exponent):
     return tlv(0x30, integer(modulus) + integer(exponent))
 
 
-async def test_a_real_short_key_is_policy_whatever_it_signs(verdicts, mail):
+async def test_1024_bits_are_enough(verdicts, mail):
     key = rsa.generate_private_key(65537, 1024)
     signed = sign(mail, domain="example.test", selector="s", private_key=key)
     [result] = await verdicts(signed + mail, {NAME: key_record(key).encode()})

@@ -56,7 +56,7 @@ class Player:
             case RcptTo():
                 try:
                     self.postbox.admit_nowait(event.forward_path)
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:
                     return reply_for(error)
                 return replies.RECIPIENT_OK
             case EndOfContent():

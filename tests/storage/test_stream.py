@@ -8,11 +8,11 @@ import attrs
 
 from e2ad.core.delivery import StreamEvent
 from e2ad.gateway import mint
+from e2ad.gateway.intake import StoredArrival
 from e2ad.storage.deliveries import content
 from e2ad.storage.intake import NewMessage, store
 from e2ad.storage.pool import Database
 from e2ad.storage.stream import StreamReads
-from e2ad.workers.arrivals import stream_events
 
 ACCOUNT, AGENT = "a" * 32, "bot@agents.example.com"
 
@@ -44,13 +44,9 @@ async def test_published_and_read_are_the_same(database: Database) -> None:
     )
     message = new_message()
     await store(database, [message], outbox=True)
-    (pushed,) = stream_events([message], lambda account_id: account_id == ACCOUNT)
+    pushed = StoredArrival(message, 0).stream_event()
     (read,) = await StreamReads(database).by_ids([(ACCOUNT, "evt_1")], [AGENT])
     assert isinstance(pushed, StreamEvent)
     assert pushed == read
     assert await content(database, ACCOUNT, b"s" * 32) == b"raw"
     assert await content(database, ACCOUNT, b"t" * 32) is None
-
-
-def test_what_nobody_wants_is_not_built() -> None:
-    assert stream_events([new_message(addresses="not json")], lambda _: False) == []
