@@ -1,13 +1,13 @@
 """The daemon: how the rooms are put together, started, watched and stopped.
 
 `tree` is the nursery tree of one process and the only place that builds collaborators;
-`processes` supervises several of them; `systemd` speaks to the service manager; `operate`
+`processes` supervises several of them, over a `lifeline` each; `systemd` speaks to the service manager; `operate`
 has what an operator does without a running daemon. Nesting is the shutdown order.
 """
 
 from e2ad.daemon.operate import Founded, bootstrap, migrate
 from e2ad.daemon.processes import run
 from e2ad.daemon.signals import stop_on_signal
-from e2ad.daemon.tree import ROLES, Doors, serve
+from e2ad.daemon.tree import ROLES, Doors, serve, url_of
 
-__all__ = ["ROLES", "Doors", "Founded", "bootstrap", "migrate", "run", "serve", "stop_on_signal"]
+__all__ = ["ROLES", "Doors", "Founded", "bootstrap", "migrate", "run", "serve", "stop_on_signal", "url_of"]

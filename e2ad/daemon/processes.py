@@ -1,27 +1,27 @@
 """Several processes that share the ports: the parent starts, watches, restarts and stops them.
 
-The parent serves nothing itself. It learns from a pipe that a child is ready, tells the
-service manager once all are, and starts a child that died again with the supervisor's
-patience. A child that outlives the graces after SIGTERM is killed: nobody stays behind.
+The parent serves nothing itself. Each child has a lifeline to it (`lifeline`): it brings the word
+that the child is ready, and its end stops the child. The parent tells the service manager once
+all are ready, and starts a child that died again with the supervisor's patience. A child that
+outlives the graces is killed: nobody stays behind.
 """
 
 import os
+import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import trio
+from attrs import field, frozen
 
 from e2ad import maillog
-from e2ad.config import Config
-from e2ad.daemon import operate, systemd, tree
+from e2ad.config import Config, ConfigError
+from e2ad.daemon import lifeline, operate, systemd, tree
 from e2ad.daemon.signals import stop_on_signal
 from e2ad.supervisor import Policy, supervise
 
-__all__ = ["READY_FD", "run"]
-
-READY_FD = "E2AD_READY_FD"
-"""The environment variable that names the pipe on which a child says that it is ready."""
+__all__ = ["ChildDied", "run"]
 
 START_SECONDS = 60.0
 KILL_SECONDS = 5.0
@@ -39,98 +39,147 @@ async def run(config: Config, *, roles: frozenset[str], workers: int, argv: Sequ
         argv: the command line of a child.
 
     Raises:
-        ValueError: several processes cannot share a port that is picked anew by each.
+        ConfigError: several processes cannot share a port that each of them would pick anew.
+        ChildDied: a child did not become ready, or died once too often.
     """
-    if workers == 1:
-        await _serve(config, roles)
-        return
-    if 0 in (config.smtp.port, config.http.port, config.dashboard.port):
-        raise ValueError("--workers needs fixed ports: smtp.port, http.port and dashboard.port must not be 0")
+    line = lifeline.inherited()
+    if line is not None:
+        with line:
+            await _serve_as_child(config, roles, line)
+    elif workers == 1:
+        async with stop_on_signal() as stop:
+            await tree.serve(config, roles=roles, stop=stop)
+    else:
+        _check_ports(config, roles)
+        await _supervise_children(config, roles, workers, argv)
+
+
+def _check_ports(config: Config, roles: frozenset[str]) -> None:
+    ports = {"smtp.port": config.smtp.port} if "smtp" in roles else {}
+    if "http" in roles:
+        ports["http.port"] = config.http.port
+        if config.features.dashboard:
+            ports["dashboard.port"] = config.dashboard.port
+    if problems := [f"{key}: must not be 0 with --workers" for key, port in ports.items() if port == 0]:
+        raise ConfigError(problems)
+
+
+async def _supervise_children(config: Config, roles: frozenset[str], workers: int, argv: Sequence[str]) -> None:
     await operate.migrate(config, config.database.migrations)
-    grace = sum(tree.graces(config)) + KILL_SECONDS
     async with stop_on_signal() as stop, trio.open_nursery() as office:
+        crew = _Crew(argv, stop, sum(tree.graces(config)))
         async with trio.open_nursery() as children:
             for number in range(workers):
-                await children.start(supervise, CHILDREN, f"worker {number}", _child, argv, stop, grace)
-            systemd.notify("READY=1")
+                await children.start(supervise, CHILDREN, f"worker {number}", crew.live_once)
             if (period := systemd.watchdog_seconds()) is not None:
                 await office.start(systemd.watchdog, period)
+            systemd.notify("READY=1")
             maillog.serving(sorted(roles), workers=str(workers))
             await stop.wait()
             systemd.notify("STOPPING=1")
-            children.cancel_scope.deadline = trio.current_time() + grace + KILL_SECONDS
+            for gone in list(crew.living):
+                await gone.wait()
+            # Who is left waits for the time to start a child again.
+            children.cancel_scope.cancel()
         office.cancel_scope.cancel()
     maillog.stopped()
 
 
-async def _serve(config: Config, roles: frozenset[str]) -> None:
-    """One process: a first signal stops it with its graces, a second one at once."""
-    ready = os.environ.pop(READY_FD, "")
-    async with stop_on_signal() as stop, trio.open_nursery() as house:
-        await house.start(partial(tree.serve, config, roles=roles, reuse_port=bool(ready), stop=stop))
-        if ready:
-            os.write(int(ready), b"1")
-            os.close(int(ready))
+async def _serve_as_child(config: Config, roles: frozenset[str], line: trio.socket.SocketType) -> None:
+    async with stop_on_signal() as stop, trio.open_nursery() as family:
+
+        async def heed_parent() -> None:
+            await lifeline.wait_parent_gone(line)
+            maillog.stopping("parent")
+            stop.set()
+
+        family.start_soon(heed_parent)
+        async with trio.open_nursery() as house:
+            await house.start(partial(tree.serve, config, roles=roles, reuse_port=True, stop=stop))
+            try:
+                await line.send(b"1")
+            except OSError:
+                stop.set()
+        family.cancel_scope.cancel()
 
 
-async def _child(
-    argv: Sequence[str],
-    stopping: trio.Event,
-    grace_seconds: float,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """One life of one process.
+@frozen(eq=False)
+class _Crew:
+    """The worker processes: how one is started, and which of them live."""
 
-    Raises:
-        ChildDied: it ended without being asked, or was not ready in time.
+    argv: Sequence[str]
+    stopping: trio.Event
+    grace_seconds: float
+    living: set[trio.Event] = field(factory=set)
 
-    Cancellation:
-        The process gets SIGTERM, the grace, then SIGKILL; it is always reaped.
-    """
-    reading, writing = os.pipe()
-    try:
-        process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own command line; a fork takes a millisecond
-            list(argv), pass_fds=(writing,), env={**os.environ, READY_FD: str(writing), "NOTIFY_SOCKET": ""}
-        )
-    finally:
-        os.close(writing)
-    try:
+    async def live_once(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """One life of one process.
+
+        Raises:
+            ChildDied: it ended without being asked, or was not ready in time.
+
+        Cancellation:
+            The process is asked to stop and gets a few seconds, then it is killed; it is always reaped.
+        """
+        if self.stopping.is_set():
+            task_status.started()
+            return
+        gone = trio.Event()
+        self.living.add(gone)
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                environ = {**os.environ, lifeline.LIFELINE: str(theirs.fileno()), "NOTIFY_SOCKET": ""}
+                process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own command line; a fork takes a millisecond
+                    list(self.argv), pass_fds=(theirs.fileno(),), env=environ
+                )
+            try:
+                await self._wait_ready(process, ours)
+                task_status.started()
+                await _first(partial(_wait, process), self.stopping.wait)
+                if not self.stopping.is_set():
+                    raise ChildDied(f"process {process.pid} ended with status {process.poll()}")
+                ours.close()
+                with trio.move_on_after(self.grace_seconds):
+                    await _wait(process)
+            finally:
+                ours.close()
+                await _end(process)
+        finally:
+            self.living.discard(gone)
+            gone.set()
+
+    async def _wait_ready(self, process: "subprocess.Popen[bytes]", line: socket.socket) -> None:
         with trio.move_on_after(START_SECONDS) as start:
-            await trio.lowlevel.wait_readable(reading)
-        if start.cancelled_caught or not os.read(reading, 1):
-            raise ChildDied(f"process {process.pid} did not become ready")
-        task_status.started()
-        if not await _ended(process, stopping):
-            raise ChildDied(f"process {process.pid} ended with status {process.poll()}")
-    finally:
-        os.close(reading)
-        with trio.move_on_after(grace_seconds + KILL_SECONDS, shield=True):
-            await _stop(process, grace_seconds)
+            await _first(partial(trio.lowlevel.wait_readable, line), self.stopping.wait)
+        if self.stopping.is_set():
+            return
+        if start.cancelled_caught or not line.recv(1):
+            raise ChildDied(f"worker process {process.pid} did not become ready")
 
 
-async def _ended(process: "subprocess.Popen[bytes]", stopping: trio.Event) -> bool:
-    """Wait for the stop or the process's own end; True when it was the stop."""
+async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
+    """Wait until one of these has come true."""
     async with trio.open_nursery() as nursery:
 
-        async def until_dead() -> None:
-            await _wait(process)
+        async def one(wait: Callable[[], Awaitable[object]]) -> None:
+            await wait()
             nursery.cancel_scope.cancel()
 
-        nursery.start_soon(until_dead)
-        await stopping.wait()
-        nursery.cancel_scope.cancel()
-    return stopping.is_set()
+        for wait in waits:
+            nursery.start_soon(one, wait)
 
 
-async def _stop(process: "subprocess.Popen[bytes]", grace_seconds: float) -> None:
-    if process.poll() is None:
-        process.terminate()
-        with trio.move_on_after(grace_seconds):
+async def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Make sure that it is gone: SIGTERM, a few seconds, SIGKILL. Does nothing for one that has ended."""
+    with trio.move_on_after(KILL_SECONDS, shield=True):
+        if process.poll() is None:
+            process.terminate()
             await _wait(process)
-    if process.poll() is None:
-        process.kill()
-        await _wait(process)
+    with trio.move_on_after(KILL_SECONDS, shield=True):
+        if process.poll() is None:
+            process.kill()
+            await _wait(process)
 
 
 async def _wait(process: "subprocess.Popen[bytes]") -> None:

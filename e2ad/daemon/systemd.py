@@ -33,7 +33,7 @@ def watchdog_seconds(environ: Mapping[str, str] = os.environ) -> float | None:
     """How often to say that we live: half of what the manager waits; None without a watchdog."""
     microseconds = environ.get("WATCHDOG_USEC", "")
     pid = environ.get("WATCHDOG_PID", "")
-    if not microseconds.isdigit() or (pid and pid != str(os.getpid())):
+    if not microseconds.isdigit() or not int(microseconds) or (pid and pid != str(os.getpid())):
         return None
     return int(microseconds) / 2_000_000
 

@@ -6,8 +6,8 @@ Each storey has its grace; what ignores it is cancelled.
 """
 
 import ipaddress
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -43,9 +43,13 @@ from e2ad.supervisor import FATAL, PATIENT, supervise
 from e2ad.workers import runner, sweeps
 from e2ad.workers.contents import ByteBudget, StoredContents
 
-__all__ = ["ROLES", "Doors", "graces", "serve"]
+__all__ = ["ROLES", "CannotListen", "Doors", "graces", "serve", "url_of"]
 
 ROLES: Final = frozenset({"smtp", "http", "worker"})
+
+
+class CannotListen(OSError):
+    """A door cannot be opened; the message names it, its address and the key to change."""
 
 
 @frozen
@@ -55,6 +59,12 @@ class Doors:
     smtp: tuple[str, int] | None
     http: tuple[str, int] | None
     dashboard: tuple[str, int] | None
+
+
+def url_of(address: tuple[str, int]) -> str:
+    """How this machine itself reaches a door: by loopback where it listens on every address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{address[1]}" if ":" in host else f"http://{host}:{address[1]}"
 
 
 def graces(config: Config) -> tuple[float, float, float]:
@@ -243,16 +253,18 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
     smtp = http = dashboard = None
     if "http" in roles:
         await nursery.start(supervise, PATIENT, "hub", house.hub.run, closing)
-        listeners = await front.listen(config.http.host, config.http.port, reuse_port=reuse_port)
+        with _naming("http", config.http.host, config.http.port):
+            listeners = await front.listen(config.http.host, config.http.port, reuse_port=reuse_port)
         http = _address(listeners)
-        house.services.public_url = config.http.public_url or f"http://127.0.0.1:{http[1]}"
+        house.services.public_url = config.http.public_url or url_of(http)
         handler = stream.StreamHandler(house.services)
         app = build_app(house.services)
         await nursery.start(
             supervise, FATAL, "http", front.serve, app, handler, listeners, _front_settings(config), closing
         )
         if config.features.dashboard:
-            listeners = await front.listen(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
+            with _naming("dashboard", config.dashboard.host, config.dashboard.port):
+                listeners = await front.listen(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
             dashboard = _address(listeners)
             pages = build_dashboard(house.services)
             await nursery.start(
@@ -265,12 +277,25 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             house.intake,
             max_received_fields=config.smtp.max_received_fields,
         )
-        listeners = await smtp_server.open_listeners(config.smtp.host, config.smtp.port, reuse_port=reuse_port)
+        with _naming("smtp", config.smtp.host, config.smtp.port):
+            listeners = await smtp_server.open_listeners(config.smtp.host, config.smtp.port, reuse_port=reuse_port)
         smtp = _address(listeners)
         await nursery.start(
             supervise, FATAL, "smtp", smtp_server.serve, _smtp_settings(config), receiver, listeners, closing
         )
     return Doors(smtp, http, dashboard)
+
+
+@contextmanager
+def _naming(door: str, host: str, port: int) -> Iterator[None]:
+    """Say of which door it is that cannot be opened, and how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{host or '*'}:{port}"
+        raise CannotListen(
+            f"{door} cannot listen on {where}: {error.strerror or error}; set {door}.host and {door}.port"
+        ) from error
 
 
 def _front_settings(config: Config) -> front.Settings:

@@ -194,7 +194,7 @@ class _Shared:
             conversation_id=mint.new_id("conv_"),
             threaded=False,
             text=parsed.text,
-            new_text=parsed.new_text,
+            new_text=None if parsed.new_text == parsed.text else parsed.new_text,
             html=parsed.html,
             truncated=parsed.truncated,
             attachments=self.attachments_json,

@@ -22,7 +22,7 @@ from e2ad.mailauth.resolver import DnsTemporaryError, Resolver
 __all__ = ["check_spf", "spf_identity"]
 
 MAX_RECORD_OCTETS: Final = 4096
-MAX_TOTAL_OCTETS: Final = 12 * 1024
+MAX_TOTAL_OCTETS: Final = 16 * 1024
 MAX_DOMAIN_SPEC: Final = 512
 MAX_MACROS: Final = 40
 MAX_LOCAL_PART: Final = 64

@@ -24,7 +24,7 @@ class NewMessage:
     """One message for one agent, complete. JSON documents come as text, ready to be stored.
 
     `addresses` is `{"to": [...], "cc": [...], "reply_to": [...]}`; `reference_keys` are joined by blanks,
-    which no canonical key contains.
+    which no canonical key contains. `new_text` is None where it is the same as `text`.
     """
 
     id: str
@@ -45,7 +45,7 @@ class NewMessage:
     conversation_id: str
     threaded: bool
     text: str
-    new_text: str
+    new_text: str | None
     html: str | None
     truncated: bool
     attachments: str

@@ -103,7 +103,7 @@ class Summary:
 class Message(Summary):
     """A message as its reader gets it.
 
-    `unread` is the state before this reading. `secret_id` and `sealed_secret` are the account's
+    `new_text` is None where all of `body_text` is new. `unread` is the state before this reading. `secret_id` and `sealed_secret` are the account's
     newest signing secret, None where it has none.
     """
 
@@ -111,7 +111,7 @@ class Message(Summary):
     authentication: dict[str, Any] | None
     automation: str | None
     body_text: str
-    new_text: str
+    new_text: str | None
     body_html: str | None
     truncated: bool
     attachments: list[dict[str, Any]]

@@ -114,7 +114,7 @@ create table messages (
     conversation_id text not null,
     threaded        boolean not null default false,
     body_text       text not null default '',
-    new_text        text not null default '',
+    new_text        text,
     body_html       text,
     truncated       boolean not null default false,
     attachments     jsonb not null default '[]',
@@ -139,6 +139,7 @@ create table messages (
     primary key (account_id, id)
 );
 comment on column messages.forward_path is 'what the peer wrote at RCPT: with its plus-tag, or an address that a catch-all took';
+comment on column messages.new_text is 'what is new in a reply; null: all of body_text';
 comment on column messages.threaded is 'another message belongs to the same conversation';
 comment on column messages.verified is 'X-E2A-Auth-Verified: an aligned pass stands behind the author';
 alter table messages alter column body_text set compression pglz;

@@ -11,26 +11,25 @@ join messages m
 order by r.position, m.created_at desc, m.id desc;
 
 -- store: one batch of mail with everything that follows from it, in one statement and so in one transaction
+-- Whatever is long stays in its parameter and is fetched by position where it is stored: each step between
+-- would keep a copy of its own, on disk once the copies outgrow work_mem.
 with batch as (
     select *
     from unnest(
         %(ids)b::text[], %(account_ids)b::text[], %(agent_emails)b::text[], %(dedupe_keys)b::bytea[],
         %(created_ats)b::timestamptz[], %(forward_paths)b::text[], %(envelope_froms)b::text[],
-        %(header_froms)b::text[], %(sender_names)b::text[], %(addresses)b::text[], %(subjects)b::text[],
+        %(header_froms)b::text[], %(sender_names)b::text[], %(subjects)b::text[],
         %(sent_ats)b::timestamptz[], %(message_ids)b::text[], %(message_id_keys)b::text[],
-        %(reference_keys)b::text[], %(conversation_ids)b::text[], %(threadeds)b::bool[],
-        %(texts)b::text[], %(new_texts)b::text[], %(htmls)b::text[], %(truncateds)b::bool[],
-        %(attachments)b::text[], %(automations)b::text[], %(defects)b::text[],
-        %(peer_addresses)b::text[], %(helos)b::text[], %(authentications)b::text[], %(verifieds)b::bool[],
+        %(conversation_ids)b::text[], %(threadeds)b::bool[], %(truncateds)b::bool[], %(automations)b::text[],
+        %(peer_addresses)b::text[], %(helos)b::text[], %(verifieds)b::bool[],
         %(verified_domains)b::text[], %(domain_checks)b::text[], %(entity_types)b::text[],
-        %(delegations)b::text[], %(content_sha256s)b::bytea[], %(sizes)b::int[],
-        %(event_ids)b::text[], %(envelopes)b::text[]
-    ) as b (
+        %(delegations)b::text[], %(content_sha256s)b::bytea[], %(sizes)b::int[], %(event_ids)b::text[]
+    ) with ordinality as b (
         id, account_id, agent_email, dedupe_key, created_at, forward_path, envelope_from, header_from,
-        sender_name, addresses, subject, sent_at, message_id, message_id_key, reference_keys, conversation_id,
-        threaded, body_text, new_text, body_html, truncated, attachments, automation, defects, peer_address,
-        helo, authentication, verified, verified_domain, domain_check, entity_type, delegation,
-        content_sha256, size_bytes, event_id, envelope
+        sender_name, subject, sent_at, message_id, message_id_key, conversation_id,
+        threaded, truncated, automation, peer_address,
+        helo, verified, verified_domain, domain_check, entity_type, delegation,
+        content_sha256, size_bytes, event_id, place
     )
 ),
 live as (
@@ -51,10 +50,14 @@ kept as (
 ),
 new_contents as (
     insert into contents (account_id, sha256, raw)
-    select c.account_id, c.sha256, c.raw
-    from unnest(%(raw_account_ids)b::text[], %(raw_sha256s)b::bytea[], %(raws)b::bytea[]) as c (account_id, sha256, raw)
-    where exists (select 1 from kept k where k.account_id = c.account_id and k.content_sha256 = c.sha256)
-    order by c.account_id, c.sha256
+    select account_id, sha256, (%(raws)b::bytea[])[place]
+    from (
+        select c.account_id, c.sha256, c.place
+        from unnest(%(raw_account_ids)b::text[], %(raw_sha256s)b::bytea[])
+            with ordinality as c (account_id, sha256, place)
+        where exists (select 1 from kept k where k.account_id = c.account_id and k.content_sha256 = c.sha256)
+        order by c.account_id, c.sha256
+    ) sorted
     -- A lock on the row that is there, so that a purge cannot take it away under this batch.
     on conflict (account_id, sha256) do update set sha256 = excluded.sha256
 ),
@@ -68,11 +71,13 @@ new_messages as (
     )
     select
         account_id, id, agent_email, 'inbound', 'smtp', created_at, agent_email, forward_path, envelope_from,
-        header_from, sender_name, (addresses::jsonb)->'to', (addresses::jsonb)->'cc',
-        (addresses::jsonb)->'reply_to', subject, sent_at, message_id, message_id_key,
-        coalesce(string_to_array(reference_keys, ' '), '{}'), conversation_id, threaded, body_text, new_text,
-        body_html, truncated, attachments::jsonb, automation, defects::jsonb, peer_address, helo,
-        authentication::jsonb, verified, verified_domain, domain_check, entity_type, delegation,
+        header_from, sender_name, ((%(addresses)b::text[])[place]::jsonb)->'to',
+        ((%(addresses)b::text[])[place]::jsonb)->'cc', ((%(addresses)b::text[])[place]::jsonb)->'reply_to',
+        subject, sent_at, message_id, message_id_key,
+        coalesce(string_to_array((%(reference_keys)b::text[])[place], ' '), '{}'), conversation_id, threaded,
+        (%(texts)b::text[])[place], (%(new_texts)b::text[])[place], (%(htmls)b::text[])[place], truncated,
+        (%(attachments)b::text[])[place]::jsonb, automation, (%(defects)b::text[])[place]::jsonb, peer_address, helo,
+        (%(authentications)b::text[])[place]::jsonb, verified, verified_domain, domain_check, entity_type, delegation,
         content_sha256, size_bytes, true
     from kept
 ),
@@ -96,7 +101,8 @@ new_events as (
         account_id, id, type, agent_email, conversation_id, message_id, envelope, matched_endpoints, created_at
     )
     select
-        k.account_id, k.event_id, 'email.received', k.agent_email, k.conversation_id, k.id, k.envelope,
+        k.account_id, k.event_id, 'email.received', k.agent_email, k.conversation_id, k.id,
+        (%(envelopes)b::text[])[k.place],
         coalesce(
             (
                 select array_agg(w.id order by w.id)

@@ -39,20 +39,34 @@ class Deployment:
         return 0.0
 
     def processor_seconds(self) -> tuple[float, float]:
-        """What the daemon and its PostgreSQL have used so far, in seconds of processor."""
+        """What the daemon and its own PostgreSQL have used so far, in seconds of processor.
+
+        Both with their children, so that neither an autovacuum that ended nor a worker process is left out.
+        """
         tick = os.sysconf("SC_CLK_TCK")
-        daemon = database = 0.0
+        parents: dict[int, int] = {}
+        used: dict[int, tuple[str, float]] = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
-                fields = rest.split()
             except OSError:
                 continue
-            used = (int(fields[11]) + int(fields[12])) / tick
-            if int(stat.parent.name) == self.pid:
-                daemon += used + (int(fields[13]) + int(fields[14])) / tick * 0
-            elif name.startswith("postgres"):
-                database += used
+            fields = rest.split()
+            process = int(stat.parent.name)
+            parents[process] = int(fields[1])
+            counted = fields[11:15] if name == "postgres" else fields[11:13]
+            used[process] = (name, sum(map(int, counted)) / tick)
+        daemon = database = 0.0
+        for process, (name, seconds) in used.items():
+            ancestor = process
+            while ancestor > 1 and ancestor != self.pid:
+                ancestor = parents.get(ancestor, 0)
+            if ancestor != self.pid:
+                continue
+            if name == "postgres":
+                database += seconds
+            else:
+                daemon += seconds
         return daemon, database
 
 

@@ -124,6 +124,8 @@ def running_dev(folder: Path, *arguments: str, **environ: str) -> Iterator[Runni
                 process.kill()
                 process.wait()
                 raise
+            finally:
+                process.stdout.close()
     assert status == 0, (folder.parent / f"{folder.name}.log").read_text()[-3000:]
 
 
