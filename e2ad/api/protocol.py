@@ -7,7 +7,9 @@ import h11
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Event
+from hypercorn.events import Event, RawData
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
@@ -40,8 +42,11 @@ class Http(H11Protocol):
             False,
             _address(stream.socket.getpeername),
             _address(stream.socket.getsockname),
-            send,
+            self._write,
         )
+        self._pass_on = send
+        self._holding = False
+        self._held = b""
 
     @property
     def complete(self) -> bool:
@@ -52,6 +57,20 @@ class Http(H11Protocol):
     def unread(self) -> bool:
         """The client has not said all of its request."""
         return self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Hypercorn says head, body and end of an answer one by one; head and body leave in one write."""
+        self._holding = isinstance(event, Response) and event.status_code >= 200
+        await super().stream_send(event)
+
+    async def _write(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            data = self._held + event.data if self._held else event.data
+            self._held = data if self._holding else b""
+            if self._holding or not data:
+                return
+            event = RawData(data)
+        await self._pass_on(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """No h2c, no HTTP/2 by prior knowledge."""

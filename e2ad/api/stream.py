@@ -5,16 +5,17 @@ the JSON envelope. `/api/v1/agents/{email}/ws` takes it from `?token=` alone, re
 and serves agents in local mode only (contract: WebSocket). Behind the handshake both are the hub's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 import structlog
 import trio
-from attrs import frozen
-from trio_websocket import ConnectionClosed, WebSocketRequest
+from attrs import define, field
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
 
+from e2ad import maillog
 from e2ad.api.dispatch import authorize
 from e2ad.api.exchange import request_id_for
 from e2ad.api.operation import Scope
@@ -35,7 +36,17 @@ HANDSHAKE_SECONDS: Final = 15.0
 _INTERNAL: Final = "internal error"
 
 
-@frozen
+@define(eq=False)
+class _Admitted:
+    """With which credential somebody listens to which inbox."""
+
+    email: str
+    credential: str | None = field(repr=False)
+    classic: bool
+    account_id: str = ""
+
+
+@define(eq=False)
 class StreamHandler:
     """Serves upgrades; `api.front` hands them over.
 
@@ -44,6 +55,10 @@ class StreamHandler:
     """
 
     services: Services
+
+    _open: dict[WebSocketConnection, "_Admitted"] = field(factory=dict, init=False)
+    _doubtful: dict[WebSocketConnection, None] = field(factory=dict, init=False)
+    _doubt: trio.Event = field(factory=trio.Event, init=False)
 
     async def handle(
         self, request: WebSocketRequest, path: str, query: Mapping[str, str], headers: Mapping[str, str]
@@ -56,10 +71,12 @@ class StreamHandler:
             headers: lower-case names.
         """
         classic = path.startswith("/api/")
+        credential = query.get("token") if classic else headers.get("authorization")
+        wish = _Admitted(_email(path), credential, classic)
         try:
             with trio.fail_after(HANDSHAKE_SECONDS):
                 try:
-                    agent = await self._admit(path, query, headers, classic=classic)
+                    agent = await self._admit(wish)
                 except Exception as error:
                     if not isinstance(error, Failure):
                         log.exception("handshake failed")
@@ -68,17 +85,61 @@ class StreamHandler:
                 socket = await request.accept()
         except (trio.TooSlowError, ConnectionClosed):
             return
-        await self.services.hub.serve(
-            socket, agent.account_id, agent.email, classic=classic, after=query.get("after") or None
-        )
+        wish.account_id = agent.account_id
+        self._open[socket] = wish
+        try:
+            await self.services.hub.serve(
+                socket, agent.account_id, agent.email, classic=classic, after=query.get("after") or None
+            )
+        finally:
+            del self._open[socket]
+            self._doubtful.pop(socket, None)
 
-    async def _admit(self, path: str, query: Mapping[str, str], headers: Mapping[str, str], *, classic: bool) -> Agent:
-        email = _email(path)
-        access = self.services.access
-        if classic:
-            principal = await access.resolve(query.get("token"), bare=True)
-        else:
-            principal = await access.resolve(headers.get("authorization"), bare=False)
+    def doubt_agent(self, agent_email: str) -> None:
+        """A notification on `e2ad_agents`: its sockets may have lost their right; `*` is everybody's."""
+        self._question(lambda admitted: agent_email in (admitted.email, "*", ""))
+
+    def doubt_account(self, account_id: str) -> None:
+        """A notification on `e2ad_accounts`: a key may have been revoked."""
+        self._question(lambda admitted: admitted.account_id == account_id)
+
+    def doubt_all(self) -> None:
+        """Notifications may have been lost."""
+        self._question(lambda _: True)
+
+    def _question(self, concerned: Callable[["_Admitted"], bool]) -> None:
+        self._doubtful |= {socket: None for socket, admitted in self._open.items() if concerned(admitted)}
+        if self._doubtful:
+            self._doubt.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Ask again for sockets in doubt, one after the other; close those that would be refused now with 1008.
+
+        Cancellation:
+            Sockets stay as they are.
+        """
+        task_status.started()
+        while True:
+            await self._doubt.wait()
+            self._doubt = trio.Event()
+            while self._doubtful:
+                socket, _ = self._doubtful.popitem()
+                admitted = self._open.get(socket)
+                if admitted is not None:
+                    await self._ask_again(socket, admitted)
+
+    async def _ask_again(self, socket: WebSocketConnection, admitted: "_Admitted") -> None:
+        try:
+            with trio.fail_after(HANDSHAKE_SECONDS):
+                await self._admit(admitted)
+        except (Unauthorized, Forbidden, NotFound, InvalidRequest):
+            self.services.hub.expel(socket, admitted.email, "not_allowed")
+        except Exception as error:  # noqa: BLE001 - who cannot be asked now is asked again with the next notification
+            log.warning("socket not asked again", error=maillog.reason_of(error))
+
+    async def _admit(self, wish: "_Admitted") -> Agent:
+        email, classic = wish.email, wish.classic
+        principal = await self.services.access.resolve(wish.credential, bare=classic)
         agent = await agents.find(self.services.db, email)
         if agent is None or agent.deleted_at is not None:
             raise NotFound("agent not found")

@@ -82,7 +82,7 @@ def _command(function: Callable[Concatenate[Context, P], None]) -> Callable[P, N
                 "`e2ad bootstrap EMAIL` makes a key"
             )
         with _explained(), E2AClient(found.api_key, found.url) as client:
-            function(Context(client, found, Console(soft_wrap=True)), *args, **kwargs)
+            function(Context(client, found, Console(soft_wrap=True, markup=False, highlight=False)), *args, **kwargs)
 
     return run
 
@@ -117,7 +117,9 @@ def agents_list(context: Context, as_json: bool) -> None:
         return
     table = Table("address", "name", "mode", "webhook")
     for agent in found:
-        table.add_row(agent["email"], agent["name"], agent.get("agent_mode", ""), agent.get("webhook_url", ""))
+        table.add_row(
+            *(listening.plain(agent.get(name) or "") for name in ("email", "name", "agent_mode", "webhook_url"))
+        )
     context.console.print(table if found else "no agents yet; make one with: e2a agents create SLUG")
 
 
@@ -288,4 +290,4 @@ def _show(context: Context, agent: Mapping[str, Any], as_json: bool, headline: s
         context.console.print(headline)
     for name in ("email", "name", "agent_mode", "webhook_url", "domain_verified", "created_at"):
         if agent.get(name) not in (None, ""):
-            context.console.print(f"  {name + ':':<16} {agent[name]}")
+            context.console.print(f"  {name + ':':<16} {listening.plain(agent[name])}")

@@ -2,18 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import trio
 
 from e2ad import __version__, daemon, maillog
-from e2ad.cli import develop
-from e2ad.config import EX_CONFIG, Config, ConfigError, load
-from e2ad.core.errors import Failure
+from e2ad.cli import develop, failing
+from e2ad.config import Config, ConfigError, load
 
 __all__ = ["main"]
 
@@ -23,15 +20,12 @@ def main() -> None:
     """A real, authenticated e-mail address for AI agents."""
 
 
-def _configuration(path: Path | None, need: tuple[str, ...], base: Mapping[str, Any] | None = None) -> Config:
+def _configuration(path: Path | None, need: tuple[str, ...]) -> Config:
     """The configuration, or exit 78 with every problem on stderr."""
     try:
-        config = load(path, need=need, base=base)
+        config = load(path, need=need)
     except ConfigError as error:
-        click.echo(f"{len(error.problems)} problem(s) in the configuration:", err=True)
-        for problem in error.problems:
-            click.echo(f"  {problem}", err=True)
-        sys.exit(EX_CONFIG)
+        failing.fail_for_configuration(error)
     maillog.configure(config.log.level, config.log.format)
     return config
 
@@ -63,7 +57,8 @@ def serve(path: Path | None, roles: str, workers: int, bootstrap_email: str | No
     unknown = wanted - daemon.ROLES
     if unknown or not wanted:
         raise click.BadParameter(f"choose from {', '.join(sorted(daemon.ROLES))}", param_hint="--roles")
-    _exit_with(partial(daemon.run, config, roles=wanted, workers=workers, argv=_child_argv(path, roles)))
+    with failing.explained():
+        trio.run(partial(daemon.run, config, roles=wanted, workers=workers, argv=_child_argv(path, roles)))
 
 
 def _child_argv(path: Path | None, roles: str) -> list[str]:
@@ -81,10 +76,8 @@ def bootstrap(path: Path | None, email: str, as_json: bool) -> None:
 
 
 def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
-    try:
+    with failing.explained():
         made = trio.run(daemon.bootstrap, config, email)
-    except Failure as failure:
-        raise click.ClickException(failure.message) from failure
     if as_json:
         click.echo(json.dumps({"user_id": made.account_id, "email": made.email, "api_key": made.api_key}))
     else:
@@ -99,10 +92,8 @@ def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
 def migrate(path: Path | None, verify: bool) -> None:
     """Bring the database to this version's schema."""
     config = _configuration(path, ("database.url",))
-    try:
+    with failing.explained():
         applied = trio.run(daemon.migrate, config, "verify" if verify else "auto")
-    except Exception as error:
-        raise click.ClickException(maillog.reason_of(error)) from error
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("the schema is up to date")
@@ -128,14 +119,3 @@ def version() -> None:
 
 
 main.add_command(develop.dev)
-
-
-def _exit_with(run: Any) -> None:
-    """Run a Trio program; a failure is one line and exit 1, not a page of stack."""
-    try:
-        trio.run(run)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the outermost place: a person reads one line
-        click.echo(f"e2ad: {maillog.reason_of(error)}", err=True)
-        sys.exit(1)

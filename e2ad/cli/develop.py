@@ -1,7 +1,6 @@
 """`e2ad dev`: the whole thing on your machine, and peers to write to it."""
 
 import json
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +8,8 @@ import click
 import trio
 from rich.console import Console
 
-from e2ad.config import EX_CONFIG, ConfigError
-from e2ad.core.errors import Failure
+from e2ad.cli import failing
 from e2ad.dev import letters, session
-from e2ad.dev.postgres import PostgresFailed
 from e2ad.dev.session import Running
 
 __all__ = ["dev"]
@@ -51,34 +48,19 @@ def dev(
     given = {"smtp": smtp_port, "http": http_port, "dashboard": dashboard_port}
     ports = {door: port for door, port in given.items() if port is not None}
     show = _print_json if as_json else _print_welcome
-    try:
+    with failing.explained():
         trio.run(partial(session.run, folder.absolute(), ports=ports, config_path=path, on_ready=show))
-    except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt inside a group included
-        _explain(error)
-
-
-def _explain(error: BaseException) -> None:
-    """One line for what a person can mend; the whole story for a surprise."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, ConfigError):
-        for problem in error.problems:
-            click.echo(f"e2ad: {problem}", err=True)
-        sys.exit(EX_CONFIG)
-    if isinstance(error, OSError | PostgresFailed | Failure):
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
-        click.echo(f"e2ad: {error}{cause}", err=True)
-        sys.exit(1)
-    raise error
 
 
 def _print_json(running: Running) -> None:
     click.echo(json.dumps(running.to_json()))
+    if running.note:
+        click.echo(f"e2ad: {running.note}", err=True)
 
 
 def _print_welcome(running: Running) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    console.print("[bold green]e2ad is running[/]")
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print("e2ad is running", style="bold green")
     for name, value in (
         ("API", f"{running.api_url}   (described at {running.api_url}/docs)"),
         ("Dashboard", running.dashboard_url),
@@ -88,7 +70,7 @@ def _print_welcome(running: Running) -> None:
     ):
         console.print(f"  {name + ':':<11} {value}")
     if running.note:
-        console.print(f"  [yellow]{running.note}[/]")
+        console.print(f"  {running.note}", style="yellow")
     console.print("\nMake an agent, send it a first mail, and read it (in another terminal, same folder):")
     console.print("  e2a agents create my-bot")
     console.print(f"  e2ad dev send --as aligned --to my-bot@{running.shared_domain}")

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from e2ad.sdk import E2AClient, E2AError, listen
 
-__all__ = ["line_of", "run", "show_message", "write_raw"]
+__all__ = ["line_of", "plain", "run", "show_message", "write_raw"]
 
 FORWARD_SECONDS = 30.0
 
@@ -88,13 +88,24 @@ async def _forward(client: E2AClient, event: Mapping[str, Any], url: str, token:
         click.echo(f"could not forward {data['message_id']}: {error}", err=True)
 
 
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\t\n"
+}
+
+
+def plain(value: object, *, lines: bool = False) -> str:
+    """What a stranger wrote, safe to print: control characters would steer the reader's terminal."""
+    text = str(value).replace("\r\n", "\n").translate(_CONTROLS)
+    return text if lines else " ".join(text.split("\n"))
+
+
 def line_of(message: Mapping[str, Any]) -> Text:
     """One message of a list on two lines: who, what and how far to be trusted; when, and its id to copy."""
     trust = _trust(message.get("verified_domain"), message.get("auth_headers"))
     at = str(message.get("created_at") or message.get("received_at") or "")[:16].replace("T", " ")
     line = Text("● " if message.get("read_status", "unread") == "unread" else "  ", style="cyan")
-    line.append(str(message.get("header_from") or "(no sender)"), style="bold")
-    line.append("  " + str(message.get("subject") or "(no subject)"))
+    line.append(plain(message.get("header_from") or "(no sender)"), style="bold")
+    line.append("  " + plain(message.get("subject") or "(no subject)"))
     line.append(f"  [{trust[0]}]", style=trust[1])
     line.append(f"\n  {at}  {message.get('id') or message.get('message_id')}", style="dim")
     return line
@@ -112,7 +123,7 @@ def show_message(console: Console, message: Mapping[str, Any]) -> None:
     ):
         if value:
             head.append(f"{name + ':':<10}", style="dim")
-            head.append(f"{value}\n")
+            head.append(f"{plain(value)}\n")
     head.append(f"{'Sender:':<10}", style="dim")
     head.append(trust[0], style=trust[1])
     if message["authentication"]:
@@ -121,11 +132,11 @@ def show_message(console: Console, message: Mapping[str, Any]) -> None:
         head.append(
             f"  (spf {evidence['spf']['status']}, dkim {dkim}, dmarc {evidence['dmarc']['status']})", style="dim"
         )
-    console.print(Panel(head, title=Text(message["subject"] or "(no subject)"), title_align="left"))
+    console.print(Panel(head, title=Text(plain(message["subject"] or "(no subject)")), title_align="left"))
     parsed = message.get("parsed") or {}
-    console.print(Text(parsed.get("text", "")))
+    console.print(Text(plain(parsed.get("text", ""), lines=True)))
     for attachment in message["attachments"]:
-        name = attachment.get("filename") or "(unnamed)"
+        name = plain(attachment.get("filename") or "(unnamed)")
         console.print(
             Text(f"[attachment {attachment['index']}: {name}, {attachment['size_bytes']} bytes]", style="dim")
         )

@@ -55,11 +55,8 @@ _encoder = msgspec.json.Encoder()
 
 def rfc3339(at: datetime) -> str:
     """RFC 3339 in UTC with suffix Z, microseconds with trailing zeros trimmed."""
-    utc = at.astimezone(UTC)
-    text = utc.strftime("%Y-%m-%dT%H:%M:%S")
-    if utc.microsecond:
-        text += f".{utc.microsecond:06d}".rstrip("0")
-    return text + "Z"
+    text = at.astimezone(UTC).isoformat()[:-6]
+    return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

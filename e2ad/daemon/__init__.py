@@ -5,9 +5,21 @@
 has what an operator does without a running daemon. Nesting is the shutdown order.
 """
 
-from e2ad.daemon.operate import Founded, bootstrap, migrate
-from e2ad.daemon.processes import run
+from e2ad.daemon.operate import Founded, MigrationFailed, bootstrap, migrate
+from e2ad.daemon.processes import ChildDied, run
 from e2ad.daemon.signals import stop_on_signal
 from e2ad.daemon.tree import ROLES, Doors, serve, url_of
 
-__all__ = ["ROLES", "Doors", "Founded", "bootstrap", "migrate", "run", "serve", "stop_on_signal", "url_of"]
+__all__ = [
+    "ROLES",
+    "ChildDied",
+    "Doors",
+    "Founded",
+    "MigrationFailed",
+    "bootstrap",
+    "migrate",
+    "run",
+    "serve",
+    "stop_on_signal",
+    "url_of",
+]

@@ -7,9 +7,10 @@ from e2ad.core.sealing import KeyRing
 from e2ad.gateway import accounts
 from e2ad.gateway.accounts import Founded
 from e2ad.storage import migrations
+from e2ad.storage.migrations import MigrationFailed
 from e2ad.storage.pool import open_pool
 
-__all__ = ["Founded", "bootstrap", "migrate"]
+__all__ = ["Founded", "MigrationFailed", "bootstrap", "migrate"]
 
 
 async def migrate(config: Config, mode: str) -> list[str]:
@@ -27,6 +28,7 @@ async def bootstrap(config: Config, email: str) -> Founded:
 
     Raises:
         InvalidRequest: not an e-mail address.
+        Unavailable, MigrationFailed: the database cannot be used.
     """
     await migrate(config, config.database.migrations)
     async with open_pool(config.database.url, size=2) as database:

@@ -132,6 +132,7 @@ class _House:
     hub: Hub
     runner: runner.Runner
     services: Services
+    stream_handler: stream.StreamHandler
 
     @classmethod
     def build(cls, config: Config, database: Database) -> "_House":
@@ -161,8 +162,7 @@ class _House:
         directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
 
         def on_stored(arrivals: Sequence[StoredArrival]) -> None:
-            if hub.sockets:
-                hub.publish(arrival.stream_event() for arrival in arrivals)
+            hub.publish(arrival.stream_event() for arrival in arrivals if hub.wants(arrival.message.account_id))
             if any(arrival.deliveries for arrival in arrivals):
                 webhooks.kick(arrival.message.event_id for arrival in arrivals)
 
@@ -191,6 +191,7 @@ class _House:
             hub=hub,
             runner=webhooks,
             services=services,
+            stream_handler=stream.StreamHandler(services),
         )
 
 
@@ -213,6 +214,8 @@ async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nur
         await nursery.start(systemd.watchdog, period)
     await nursery.start(supervise, PATIENT, "listener", house.listener.run)
     await nursery.start(supervise, PATIENT, "access", house.services.access.run)
+    if "http" in roles:
+        await nursery.start(supervise, PATIENT, "doorman", house.stream_handler.run)
     if "smtp" in roles:
         await nursery.start(supervise, PATIENT, "authenticator", house.authenticator.run)
         await nursery.start(supervise, PATIENT, "intake", house.intake.run)
@@ -242,6 +245,10 @@ def _subscribe(house: _House, roles: frozenset[str]) -> None:
     listener.on_gap(house.directory.clear)
     listener.on_gap(access.clear)
     listener.on_gap(house.hub.scan)
+    if "http" in roles:
+        listener.subscribe("e2ad_agents", house.stream_handler.doubt_agent)
+        listener.subscribe("e2ad_accounts", house.stream_handler.doubt_account)
+        listener.on_gap(house.stream_handler.doubt_all)
     if "worker" in roles:
         listener.subscribe("e2ad_events", house.runner.hear_notification)
         listener.on_gap(house.runner.kick)
@@ -257,7 +264,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             listeners = await front.listen(config.http.host, config.http.port, reuse_port=reuse_port)
         http = _address(listeners)
         house.services.public_url = config.http.public_url or url_of(http)
-        handler = stream.StreamHandler(house.services)
+        handler = house.stream_handler
         app = build_app(house.services)
         await nursery.start(
             supervise, FATAL, "http", front.serve, app, handler, listeners, _front_settings(config), closing

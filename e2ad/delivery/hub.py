@@ -18,7 +18,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from e2ad import maillog
-from e2ad.core.delivery import Position, RecentEvent, StreamEvent, StreamStart, parse_notification
+from e2ad.core.delivery import Position, StreamEvent, StreamStart, parse_notification
 from e2ad.core.errors import Unavailable
 from e2ad.core.sealing import KeyRing
 from e2ad.delivery.payloads import message_auth_headers
@@ -115,6 +115,13 @@ class Hub:
         if self._rooms.has_account(account_id):
             self._stale.add(account_id)
             self._news.set()
+
+    def expel(self, socket: Socket, agent_email: str, reason: str) -> None:
+        """Close one socket of an agent with 1008: whoever listens there may not any more."""
+        room = self._rooms.get(agent_email)
+        for member in list(room.members) if room is not None else []:
+            if member.socket is socket:
+                self._close(member, 1008, reason)
 
     async def serve(
         self, socket: Socket, account_id: str, agent_email: str, *, classic: bool, after: str | None = None
@@ -378,7 +385,7 @@ class Hub:
             return
         scanned_at = (await self._reads.start(sinces[0][0])).at
         recent = await self._reads.recent_ids(sinces, SCAN_PAGE)
-        unknown = [(r.account_id, r.event_id) for r in recent if self._unknown(r)]
+        unknown = [(r.account_id, r.event_id) for r in recent if self._rooms.lack(r, TRAIL)]
         for first in range(0, len(unknown), READ_BATCH):
             await self._give(unknown[first : first + READ_BATCH])
         if len(recent) == SCAN_PAGE:
@@ -387,12 +394,3 @@ class Hub:
             self.scan()
         else:
             self._scanned_at = scanned_at
-
-    def _unknown(self, recent: RecentEvent) -> bool:
-        room = self._rooms.get(recent.agent_email)
-        return room is not None and any(
-            member.joined_at is not None
-            and recent.created_at >= member.joined_at - TRAIL
-            and not member.seen.knows(recent.event_id, recent.created_at)
-            for member in room.members
-        )

@@ -2,13 +2,13 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import trio
 from attrs import define, field
 
-from e2ad.core.delivery import StreamEvent
+from e2ad.core.delivery import RecentEvent, StreamEvent
 from e2ad.delivery.payloads import classic_frame, full_frame
 
 __all__ = ["REASONS", "Frame", "Member", "Room", "Rooms", "Seen", "Socket"]
@@ -170,3 +170,13 @@ class Rooms:
         del of_account[room.agent_email]
         if not of_account:
             del self._accounts[room.account_id]
+
+    def lack(self, recent: RecentEvent, trail: timedelta) -> bool:
+        """Whether a socket of the agent that had joined by then, or shortly after, was not given the event."""
+        room = self._rooms.get(recent.agent_email)
+        return room is not None and any(
+            member.joined_at is not None
+            and recent.created_at >= member.joined_at - trail
+            and not member.seen.knows(recent.event_id, recent.created_at)
+            for member in room.members
+        )

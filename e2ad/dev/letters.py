@@ -4,11 +4,11 @@ Each peer signs and sends the way its kind does in the real world, over real SMT
 names are ours. What they write is judged by the same code as everybody's mail.
 """
 
-import json
 import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,6 +17,7 @@ import trio
 from attrs import asdict, frozen
 
 from e2ad.dev import world
+from e2ad.dev.folder import RUNNING, read_document
 from e2ad.dev.world import BANK, LISTS, OLD_SELECTOR, PLAIN, SELECTOR, SIGNING, Keys
 from e2ad.gateway.mint import new_id
 from e2ad.mailauth.signer import load_private_key, sign
@@ -179,11 +180,11 @@ async def send(folder: Path, peer: str, to: str | None, *, subject: str | None =
     Raises:
         NotSent: with a sentence that says what to do.
     """
-    try:
-        running = json.loads(await trio.Path(folder / "dev.json").read_text())
-    except (OSError, ValueError) as error:
-        raise NotSent(f"nothing runs in {folder}: start `e2ad dev` there first, or give its --dir") from error
-    return await trio.to_thread.run_sync(_send, folder, running, peer, to, subject, text)
+    running = read_document(folder / RUNNING)
+    if not running:
+        raise NotSent(f"nothing runs in {folder}: start `e2ad dev` there first, or give its --dir")
+    work = partial(_send, folder, running, peer, to, subject, text)
+    return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def _send(
@@ -195,7 +196,7 @@ def _send(
     shown = letter.content.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
     try:
         with smtplib.SMTP(
-            host, int(port), local_hostname=letter.mail_from.rpartition("@")[2], timeout=SMTP_SECONDS
+            host.strip("[]"), int(port), local_hostname=letter.mail_from.rpartition("@")[2], timeout=SMTP_SECONDS
         ) as smtp:
             smtp.ehlo_or_helo_if_needed()
             smtp.mail(letter.mail_from, ["BODY=8BITMIME"])

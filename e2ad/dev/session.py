@@ -7,8 +7,8 @@ one key. What must survive a restart lies in one folder.
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from e2ad import daemon, maillog
 from e2ad.config import Config, load
 from e2ad.core.errors import Unauthorized
 from e2ad.dev import world
+from e2ad.dev.folder import RUNNING, make_folder, read_document, write_private
 from e2ad.dev.postgres import open_server
 from e2ad.dev.zone import serve_zone
 from e2ad.gateway.access import Access
@@ -34,7 +35,11 @@ LOOPBACK: Final = "127.0.0.1"
 
 @frozen
 class Running:
-    """What a caller needs to know of a running `e2ad dev`; written to `dev.json` as well."""
+    """What a caller needs to know of a running `e2ad dev`; written to `dev.json` as well.
+
+    Attributes:
+        note: a sentence for people, for instance where the database had to go.
+    """
 
     api_url: str
     dashboard_url: str
@@ -48,10 +53,9 @@ class Running:
     note: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As one JSON object; `note` only where there is one."""
+        """As one JSON object: what programs need. The note is for people."""
         document = asdict(self)
-        if self.note is None:
-            del document["note"]
+        del document["note"]
         return document
 
 
@@ -76,61 +80,81 @@ async def run(
     Cancellation:
         The daemon, the name server and the database are stopped, in this order.
     """
-    # Passable for PostgreSQL's own account; every file in it that matters is 0600.
-    await trio.Path(folder).mkdir(mode=0o711, parents=True, exist_ok=True)
-    over = {door: {"port": port} for door, port in ports.items()}
-    async with AsyncExitStack() as house:
-        stop = await house.enter_async_context(daemon.stop_on_signal())
-        nursery = await house.enter_async_context(trio.open_nursery())
-        given = load(config_path, base=_defaults(folder, "", ""), over=over, need=())
-        maillog.configure(given.log.level, given.log.format)
-        database_url, note = given.database.url, None
-        if not database_url:
-            server = await house.enter_async_context(open_server(folder / "postgres"))
-            database_url, note = server.dsn, server.note
-            nursery.start_soon(server.wait_died)
+    make_folder(folder)
+    base = _defaults(folder)
+    over: dict[str, dict[str, Any]] = {door: {"port": port} for door, port in ports.items()}
+    given = load(config_path, base=base, over=over, need=())
+    maillog.configure(given.log.level, given.log.format)
+    async with daemon.stop_on_signal() as stop, _database(given, folder) as database, trio.open_nursery() as house:
+        # Inside the database's block, so that its stopping is nobody's surprise.
+        house.start_soon(database.wait_died)
         keys = await trio.to_thread.run_sync(world.load_keys, folder / "world")
-        _, port = await nursery.start(partial(serve_zone, world.build_zone(keys), host=LOOPBACK, port=0))
-        config = load(config_path, base=_defaults(folder, database_url, f"{LOOPBACK}:{port}"), over=over)
+        _, port = await house.start(partial(serve_zone, world.build_zone(keys), host=LOOPBACK, port=0))
+        over["database"] = {"url": database.url}
+        over["dns"] = {"stub_zones": _stub_zones(given, f"{LOOPBACK}:{port}")}
+        config = load(config_path, base=base, over=over)
         key, user_id, email = await _account(config, folder)
         async with trio.open_nursery() as tree:
             doors: daemon.Doors = await tree.start(partial(daemon.serve, config, stop=stop))
-            running = _running(config, doors, key, user_id, email, note)
-            _keep(folder / "dev.json", running)
+            running = _running(config, doors, key, user_id, email, database.note)
+            write_private(folder / RUNNING, json.dumps(running.to_json(), indent=2).encode() + b"\n")
             on_ready(running)
-        nursery.cancel_scope.cancel()
+        house.cancel_scope.cancel()
 
 
-def _defaults(folder: Path, database_url: str, name_server: str) -> dict[str, Any]:
+@frozen
+class _Database:
+    """Where the tables are; `wait_died` returns never, or raises if the server ends."""
+
+    url: str
+    note: str | None
+    wait_died: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _database(config: Config, folder: Path) -> AsyncIterator[_Database]:
+    """The one that was configured, or a private server for the time of the block."""
+    if config.database.url:
+        yield _Database(config.database.url, None, trio.sleep_forever)
+        return
+    async with open_server(folder) as server:
+        yield _Database(server.dsn, server.note, server.wait_died)
+
+
+def _defaults(folder: Path) -> dict[str, Any]:
     """Development settings, under whatever the file and the environment say."""
     return {
         "shared_domain": SHARED_DOMAIN,
         "log": {"level": "warning"},
-        "database": {"url": database_url},
         "smtp": {"host": LOOPBACK},
         "http": {"host": LOOPBACK},
         "dashboard": {"host": LOOPBACK},
-        "dns": {"stub_zones": [f"{domain}={name_server}" for domain in world.DOMAINS] if name_server else []},
         "signing": {"secrets": [_deployment_secret(folder / "secret")]},
         "egress": {"allow_networks": ["127.0.0.0/8", "::1/128"], "allow_http": True},
     }
 
 
+def _stub_zones(given: Config, name_server: str) -> list[str]:
+    """The user's own, and the offline world's beside them."""
+    taken = {zone.partition("=")[0] for zone in given.dns.stub_zones}
+    return [*given.dns.stub_zones, *(f"{domain}={name_server}" for domain in world.DOMAINS if domain not in taken)]
+
+
 def _deployment_secret(path: Path) -> str:
     if not path.exists():
-        _write_private(path, secrets.token_hex(32) + "\n")
+        write_private(path, secrets.token_hex(32).encode() + b"\n")
     return path.read_text().strip()
 
 
 async def _account(config: Config, folder: Path) -> tuple[str, str, str]:
     """The key, account id and address of the one account; the stored key is kept while it works."""
-    known = _read(folder / "dev.json")
+    known = read_document(folder / RUNNING)
     if known.get("api_key"):
         await daemon.migrate(config, config.database.migrations)
         async with open_pool(config.database.url, size=2) as database:
             try:
                 principal = await Access(database).resolve(f"Bearer {known['api_key']}")
-                return known["api_key"], principal.account_id, known["account_email"]
+                return known["api_key"], principal.account_id, known.get("account_email", ACCOUNT_EMAIL)
             except Unauthorized:
                 pass  # another database than last time: a new account there
     founded = await daemon.bootstrap(config, ACCOUNT_EMAIL)
@@ -138,13 +162,11 @@ async def _account(config: Config, folder: Path) -> tuple[str, str, str]:
 
 
 def _running(config: Config, doors: "daemon.Doors", key: str, user_id: str, email: str, note: str | None) -> Running:
-    def url(address: tuple[str, int] | None) -> str:
-        return "" if address is None else f"http://{LOOPBACK}:{address[1]}"
-
+    smtp = doors.smtp
     return Running(
-        api_url=url(doors.http),
-        dashboard_url=url(doors.dashboard),
-        smtp="" if doors.smtp is None else f"{LOOPBACK}:{doors.smtp[1]}",
+        api_url=daemon.url_of(doors.http) if doors.http is not None else "",
+        dashboard_url=daemon.url_of(doors.dashboard) if doors.dashboard is not None else "",
+        smtp=daemon.url_of(smtp).removeprefix("http://") if smtp is not None else "",
         api_key=key,
         user_id=user_id,
         account_email=email,
@@ -153,24 +175,3 @@ def _running(config: Config, doors: "daemon.Doors", key: str, user_id: str, emai
         pid=os.getpid(),
         note=note,
     )
-
-
-def _keep(path: Path, running: Running) -> None:
-    _write_private(path, json.dumps(running.to_json(), indent=2) + "\n")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)

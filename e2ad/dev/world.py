@@ -4,7 +4,7 @@
 within a minute and with no network, and every step between is the real one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -13,6 +13,7 @@ from attrs import frozen
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from e2ad.dev.folder import write_private
 from e2ad.dev.zone import Zone
 from e2ad.mailauth.signer import key_record, load_private_key
 
@@ -54,16 +55,9 @@ class Keys:
 def load_keys(folder: Path) -> Keys:
     """Read the world's keys, or make them the first time. Mode 0600, like everything in the folder."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made: Mapping[str, bytes] = MappingProxyType({})
-    if not all((folder / f"{name}.pem").exists() for name in ("rsa", "ed25519")):
-        made = {
-            "rsa": _pem(rsa.generate_private_key(65537, 2048)),
-            "ed25519": _pem(ed25519.Ed25519PrivateKey.generate()),
-        }
-    for name, pem in made.items():
-        path = folder / f"{name}.pem"
-        path.touch(mode=0o600)
-        path.write_bytes(pem)
+    for name, make in _MAKERS.items():
+        if not (folder / f"{name}.pem").exists():
+            write_private(folder / f"{name}.pem", _pem(make()))
     return Keys((folder / "rsa.pem").read_bytes(), (folder / "ed25519.pem").read_bytes())
 
 
@@ -81,6 +75,11 @@ def build_zone(keys: Keys) -> Zone:
         zone.add(f"_dmarc.{domain}", "TXT", f"v=DMARC1; p={policy}; adkim=r; aspf=r")
     zone.add(f"{SELECTOR}-ed._domainkey.{SIGNING}", "TXT", key_record(load_private_key(keys.ed25519)))
     return zone
+
+
+_MAKERS: Final[Mapping[str, Callable[[], rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey]]] = MappingProxyType(
+    {"rsa": lambda: rsa.generate_private_key(65537, 2048), "ed25519": ed25519.Ed25519PrivateKey.generate}
+)
 
 
 def _pem(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:

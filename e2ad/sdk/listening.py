@@ -12,7 +12,13 @@ from urllib.parse import quote
 
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, open_websocket_url
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    open_websocket_url,
+)
 
 __all__ = ["ConnectionRefusedForGood", "Listening", "listen"]
 
@@ -20,12 +26,23 @@ TRANSIENT: Final = frozenset({1001, 1006, 1011, 1012, 1013})
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
 CONNECT_SECONDS = 30.0
+CLOSE_SECONDS = 5.0
+SILENCE_SECONDS = 60.0
+PONG_SECONDS = 20.0
 REMEMBERED = 4096
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 
 class ConnectionRefusedForGood(Exception):
     """The server does not want this connection, and will not want it later either."""
+
+
+class _HandlerFailed(Exception):
+    """Carries what the caller's function raised out of the connection's block."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def socket_url(base_url: str, email: str) -> str:
@@ -114,12 +131,18 @@ async def _one_connection(
             socket_url(base_url, email),
             extra_headers=headers,
             connect_timeout=CONNECT_SECONDS,
+            disconnect_timeout=CLOSE_SECONDS,
             max_message_size=MAX_FRAME_BYTES,
         ) as socket:
             on_state("connected")
-            while True:
-                frame = await socket.get_message()
-                await take(frame if isinstance(frame, str) else frame.decode())
+            try:
+                await _pass_on(socket, take)
+            finally:
+                # When the server closes first the library leaves the TCP connection to the garbage collector.
+                if socket.closed is not None:
+                    await trio.aclose_forcefully(socket._stream)
+    except _HandlerFailed as failed:
+        raise failed.error from None
     except ConnectionClosed as closed:
         code = closed.reason.code if closed.reason is not None else 1006
         why = (closed.reason.reason if closed.reason is not None else None) or ""
@@ -130,8 +153,44 @@ async def _one_connection(
         if error.status_code < 500 and error.status_code != 429:
             raise ConnectionRefusedForGood(_rejection(error)) from error
         return f"the server answered {error.status_code}"
-    except (HandshakeError, OSError, trio.TooSlowError) as error:
-        return f"no connection ({type(error).__name__})"
+    except trio.TooSlowError:
+        return "the server is silent"
+    except (HandshakeError, OSError) as error:
+        return f"no connection ({_reason(error)})"
+
+
+async def _pass_on(socket: WebSocketConnection, take: Callable[[str], Awaitable[None]]) -> None:
+    while True:
+        frame = await _next_frame(socket)
+        try:
+            await take(frame)
+        except Exception as error:
+            # Whatever it is, it is the caller's: not to be taken for trouble with the connection.
+            raise _HandlerFailed(error) from error
+
+
+async def _next_frame(socket: WebSocketConnection) -> str:
+    """The next message. A connection that is silent for long is tried with a ping.
+
+    Raises:
+        ConnectionClosed: by either side.
+        TooSlowError: the peer vanished without a word.
+    """
+    while True:
+        with trio.move_on_after(SILENCE_SECONDS):
+            frame = await socket.get_message()
+            return frame if isinstance(frame, str) else frame.decode()
+        with trio.fail_after(PONG_SECONDS):
+            await socket.ping()
+
+
+def _reason(error: BaseException) -> str:
+    """The text of what is at the bottom of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(error.exceptions[0])
+    return str(error) or type(error).__name__
 
 
 def _rejection(error: ConnectionRejected) -> str:

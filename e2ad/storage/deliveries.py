@@ -12,6 +12,7 @@ from attrs import frozen
 
 from e2ad.core.delivery import Attempt, CarriedMessage, DeliveryKind, Endpoint, Surface
 from e2ad.core.signing import Verdict
+from e2ad.storage.adaptation import floats, integers, texts
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
 
@@ -101,9 +102,9 @@ async def claim(
             "limit": limit,
             "lease_seconds": float(lease_seconds),
             "room": room,
-            "endpoints": list(rooms),
-            "rooms": list(rooms.values()),
-            "excluded": list(excluded),
+            "endpoints": texts(rooms),
+            "rooms": integers(rooms.values()),
+            "excluded": texts(excluded),
             "inline_bytes": INLINE_BYTES,
         },
     )
@@ -121,14 +122,14 @@ async def record(executor: Executor, outcomes: Sequence[Recorded]) -> int:
     rows = await executor.fetch_all(
         _SQL["record"],
         {
-            "account_ids": [o.account_id for o in outcomes],
-            "ids": [o.id for o in outcomes],
-            "numbers": [o.number for o in outcomes],
-            "outcomes": [o.result for o in outcomes],
-            "wait_seconds": [float(o.wait_seconds) for o in outcomes],
-            "status_codes": [o.status_code for o in outcomes],
-            "errors": [o.error for o in outcomes],
-            "excerpts": [o.excerpt or None for o in outcomes],
+            "account_ids": texts(o.account_id for o in outcomes),
+            "ids": texts(o.id for o in outcomes),
+            "numbers": integers(o.number for o in outcomes),
+            "outcomes": texts(o.result for o in outcomes),
+            "wait_seconds": floats(o.wait_seconds for o in outcomes),
+            "status_codes": integers(o.status_code for o in outcomes),
+            "errors": texts(o.error for o in outcomes),
+            "excerpts": texts(o.excerpt or None for o in outcomes),
         },
     )
     return len(rows)

@@ -19,6 +19,7 @@ from psycopg import errors
 from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
 
 from e2ad.core.errors import Unavailable
+from e2ad.storage.adaptation import Column
 from e2ad.storage.connection import TrioConnection
 
 __all__ = ["Connection", "Executor", "Params", "UnstorableText", "translate"]
@@ -56,8 +57,8 @@ def refuse_nul(params: Params) -> None:
         if isinstance(value, str):
             if "\0" in value:
                 raise UnstorableText(f"parameter {name} holds NUL, which PostgreSQL cannot store as text")
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
+        elif isinstance(value, list | Column):
+            for index, item in enumerate(value.values if isinstance(value, Column) else value):
                 if isinstance(item, str) and "\0" in item:
                     raise UnstorableText(f"parameter {name}[{index}] holds NUL, which PostgreSQL cannot store as text")
 

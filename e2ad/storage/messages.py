@@ -103,8 +103,8 @@ class Summary:
 class Message(Summary):
     """A message as its reader gets it.
 
-    `new_text` is None where all of `body_text` is new. `unread` is the state before this reading. `secret_id` and `sealed_secret` are the account's
-    newest signing secret, None where it has none.
+    `new_text` is None where all of `body_text` is new. `unread` is the state before this reading.
+    `secret_id` and `sealed_secret` are the account's newest signing secret, None where it has none.
     """
 
     sender_name: str
@@ -185,11 +185,13 @@ async def page(
             "cursor_id": after.id if after else "",
             "limit": limit,
         },
+        row=Summary,
         prepare=False,
     )
     if not rows:
         return None
-    return [Summary(**row) for row in rows if row["id"] is not None]
+    # A living agent without any such mail is one row of nulls.
+    return rows if rows[0].id else []
 
 
 async def read(

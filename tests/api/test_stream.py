@@ -10,9 +10,12 @@ import pytest
 import trio
 from attrs import frozen
 from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
     WebSocketRequest,
     open_websocket,
     serve_websocket,
+    wrap_client_stream,
 )
 
 from e2ad.api.services import Services
@@ -68,6 +71,7 @@ class Refusal:
 class Door:
     port: int
     hub: Hub
+    handler: StreamHandler
 
     async def refusal(self, path: str, authorization: str | None = None) -> Refusal:
         """A handshake by hand: the client library leaves its stream open when it is refused."""
@@ -89,6 +93,14 @@ class Door:
                     if found and len(body) >= int(headers["content-length"]):
                         break
             return Refusal(int(lines[0].split()[1]), headers, body)
+
+    @asynccontextmanager
+    async def listen(self, path: str, authorization: str | None) -> AsyncIterator[WebSocketConnection]:
+        """A socket over a stream of ours: the library leaves its own open when the server closes."""
+        headers = [] if authorization is None else [(b"authorization", authorization.encode())]
+        async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream, trio.open_nursery() as nursery:
+            yield await wrap_client_stream(nursery, stream, "x", path, extra_headers=headers)
+            nursery.cancel_scope.cancel()
 
     def knock(self, path: str, authorization: str | None = None) -> Any:
         headers = [] if authorization is None else [(b"authorization", authorization.encode())]
@@ -114,7 +126,8 @@ async def door(database: Database) -> AsyncIterator[Door]:
                 serve, "127.0.0.1", 0, None, max_message_size=MAX_FRAME_BYTES, task_status=task_status
             )
         )
-        yield Door(server.port, hub)
+        await nursery.start(handler.run)
+        yield Door(server.port, hub, handler)
         nursery.cancel_scope.cancel()
 
 
@@ -204,3 +217,51 @@ async def test_our_own_trouble_is_500_and_shows_nothing(database: Database) -> N
         assert answer.status_code == 500
         assert b"hidden" not in answer.body
         assert b"relation" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "change", "hears"),
+    [
+        (full(BOT), ACCOUNT_KEY, "update api_keys set revoked_at = now() where id = 'k1'", "account"),
+        (full(BOT), AGENT_KEY, "delete from api_keys where id = 'k2'", "account"),
+        (full(BOT), ACCOUNT_KEY, f"update agents set deleted_at = now() where email = '{BOT}'", "agent"),
+        (classic(BOT, ACCOUNT_KEY), None, f"update agents set agent_mode = 'cloud' where email = '{BOT}'", "agent"),
+        (full(BOT), ACCOUNT_KEY, "update api_keys set revoked_at = now() where id = 'k1'", "gap"),
+    ],
+)
+async def test_who_may_not_listen_any_more_is_closed(
+    database: Database, path: str, authorization: str | None, change: str, hears: str
+) -> None:
+    async with door(database) as opened:
+        bearer = None if authorization is None else f"Bearer {authorization}"
+        async with opened.listen(path, bearer) as socket:
+            with trio.fail_after(5):
+                while opened.hub.sockets != 1:
+                    await trio.sleep(0.005)
+            await database.execute(change)
+            access = opened.handler.services.access
+            access.clear()
+            match hears:
+                case "account":
+                    opened.handler.doubt_account(MINE)
+                case "agent":
+                    opened.handler.doubt_agent(BOT)
+                case _:
+                    opened.handler.doubt_all()
+            with trio.fail_after(5), pytest.raises(ConnectionClosed) as closed:
+                await socket.get_message()
+            assert closed.value.reason.code == 1008
+
+
+async def test_who_still_may_listen_goes_on(database: Database) -> None:
+    async with door(database) as opened, opened.knock(full(BOT), f"Bearer {ACCOUNT_KEY}") as socket:
+        with trio.fail_after(5):
+            while opened.hub.sockets != 1:
+                await trio.sleep(0.005)
+        await database.execute("update agents set name = 'renamed'")
+        opened.handler.doubt_account(MINE)
+        opened.handler.doubt_agent("*")
+        with trio.move_on_after(0.3):
+            await socket.get_message()
+        assert opened.hub.sockets == 1
+        assert socket.closed is None

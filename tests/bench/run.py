@@ -217,15 +217,15 @@ class Bench:
         url = f"ws://{self.house.api[0]}:{self.house.api[1]}/v1/agents/{await self.agent('idle')}/ws"
         headers = [(b"Authorization", f"Bearer {self.house.api_key}".encode())]
         opened = 0
-        limit = trio.CapacityLimiter(50)
+        room = trio.Semaphore(50)
 
         async def hold() -> None:
             nonlocal opened
-            async with limit:
-                connection = open_websocket_url(url, extra_headers=headers)
-                await connection.__aenter__()
-            opened += 1
-            await trio.sleep_forever()
+            await room.acquire()
+            async with open_websocket_url(url, extra_headers=headers):
+                room.release()
+                opened += 1
+                await trio.sleep_forever()
 
         async with trio.open_nursery() as nursery:
             before = self.house.resident_mb()

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from e2ad.core.address import NULL_PATH, Mailbox
-from e2ad.core.authentication import ArcStatus, DkimStatus, DmarcStatus, SpfStatus
+from e2ad.core.authentication import ArcStatus, DkimStatus, DmarcPolicy, DmarcStatus, SpfStatus
 from e2ad.dev.zone import Fault
 from e2ad.mailauth.authenticator import AuthenticationSettings, Authenticator
 from e2ad.mailauth.engine import Check
@@ -190,6 +190,14 @@ async def test_alignment_that_cannot_be_asked_leaves_the_question_open(authentic
     assert (result.dmarc.status, result.verified) == (DmarcStatus.TEMPERROR, False)
     # The very same domain needs no walk.
     assert (await ask(authenticator, signed(content, rsa_key), peer="192.0.2.66")).dmarc.status is DmarcStatus.PASS
+
+
+async def test_a_walk_that_has_ended_does_not_care_for_what_is_above(authenticator, world, published, mail):
+    published.fail("_dmarc.test", Fault.SERVFAIL)
+    assert (await ask(authenticator, mail)).dmarc.status is DmarcStatus.TEMPERROR
+    published.replace("_dmarc.example.test", "TXT", "v=DMARC1; p=none; psd=n")
+    result = await ask(make(world), mail, author=Mailbox("ann", "sub.example.test"))
+    assert (result.dmarc.status, result.dmarc.policy) == (DmarcStatus.PASS, DmarcPolicy.NONE)
 
 
 async def test_silent_dns_costs_the_deadline_and_no_mail(world, published, rsa_key, mail):

@@ -1,5 +1,7 @@
 import time
 
+import dns.message
+import dns.rrset
 import pytest
 import trio
 
@@ -208,3 +210,48 @@ def test_a_name_server_is_an_address(entry):
 )
 def test_server_entries(entry, server):
     assert tuple(Resolver(ResolverSettings(nameservers=(entry,)))._servers[0]) == server
+
+
+async def test_one_failure_is_the_failure_of_all_who_wait(world):
+    world.zone.fail("a.test", Fault.SERVFAIL)
+    world.zone.delay("a.test", 0.02)
+    resolver, failures = world.resolver(timeout_seconds=1, attempt_seconds=0.5), []
+
+    async def ask():
+        with pytest.raises(DnsTemporaryError):
+            await resolver.a("a.test")
+        failures.append(1)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(ask)
+    assert len(failures) == 20
+    assert world.zone.questions["a.test", "A", "udp"] == 2  # one exchange, asked twice
+
+
+async def test_a_lost_datagram_and_a_strangers_answer_do_no_harm(world):
+    world.zone.add("a.test", "A", "192.0.2.1")
+
+    def answer(wire, address):
+        response = world.zone.answer(dns.message.from_wire(wire))
+        response.answer = [dns.rrset.from_text("a.test.", 60, "IN", "A", address)]
+        return response.to_wire()
+
+    datagram = (trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+    with trio.socket.socket(*datagram) as server, trio.socket.socket(*datagram) as stranger:
+        await server.bind(("127.0.0.1", 0))
+        await stranger.bind(("127.0.0.1", 0))
+
+        async def serve():
+            await server.recvfrom(512)  # the first one is lost
+            wire, peer = await server.recvfrom(512)
+            await stranger.sendto(answer(wire, "203.0.113.6"), peer)
+            await server.sendto(b"\x00\x00" + answer(wire, "203.0.113.7")[2:], peer)
+            await server.sendto(answer(wire, "192.0.2.1"), peer)
+
+        resolver = Resolver(
+            ResolverSettings(nameservers=(f"127.0.0.1:{server.getsockname()[1]}",), attempt_seconds=0.3)
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            assert await resolver.a("a.test") == ["192.0.2.1"]

@@ -146,8 +146,12 @@ HOSTILE = {
     "dots": "v=spf1 a:" + "a." * 2000 + "test -all",
     "letters without end": "v=spf1 a:." + "a" * 4000 + "! -all",
     "colons": "v=spf1 ip6:" + "1:" * 2000 + " -all",
+    "macros in a modifier": "v=spf1 x=" + "%{lr}." * 600 + " -all",
     "full to the cap": "v=spf1 " + "ip4:1.2.3.4 " * 330 + "-all",
 }
+
+
+HARMLESS = ("full to the cap", "macro digits")
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -155,7 +159,8 @@ async def test_hostile_records_take_no_time(world, case):
     started = time.perf_counter()
     result = await spf(world, HOSTILE[case], reverse_path=Mailbox("a.b." * 15 + "x", "example.test"))
     assert time.perf_counter() - started < 1.5
-    assert result.status in (SpfStatus.PERMERROR, SpfStatus.FAIL)
+    expected = SpfStatus.FAIL if case in HARMLESS else SpfStatus.PERMERROR
+    assert result.status is expected
 
 
 async def test_many_large_includes_are_bounded_together(world):
