@@ -174,7 +174,7 @@ CREATE TABLE public.messages (
     conversation_id text NOT NULL,
     threaded boolean DEFAULT false NOT NULL,
     body_text text DEFAULT ''::text NOT NULL,
-    new_text text DEFAULT ''::text NOT NULL,
+    new_text text,
     body_html text,
     truncated boolean DEFAULT false NOT NULL,
     attachments jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -206,6 +206,8 @@ ALTER TABLE ONLY public.messages ALTER COLUMN body_text SET COMPRESSION pglz;
 COMMENT ON COLUMN public.messages.forward_path IS 'what the peer wrote at RCPT: with its plus-tag, or an address that a catch-all took';
 
 COMMENT ON COLUMN public.messages.threaded IS 'another message belongs to the same conversation';
+
+COMMENT ON COLUMN public.messages.new_text IS 'what is new in a reply; null: all of body_text';
 
 COMMENT ON COLUMN public.messages.verified IS 'X-E2A-Auth-Verified: an aligned pass stands behind the author';
 

@@ -1,4 +1,4 @@
-"""The real PostgreSQL of the tests: one server a run, one migrated template, one clone a test.
+"""The real PostgreSQL of the tests: one server a run, one migrated template, one clone a test; and far endpoints.
 
 The server is the one that `e2ad dev` starts, so every test runs on its launcher. By default its
 programs are those of the extra ``e2ad[postgres]``. ``E2AD_TEST_PG_BINDIR`` names others, for
@@ -23,6 +23,7 @@ from e2ad.dev.postgres import Server, open_server
 from e2ad.storage.connection import TrioConnection
 from e2ad.storage.migrations import migrate
 from e2ad.storage.pool import Database, open_pool
+from tests.delivery import endpoint as far
 
 TEMPLATE = "e2ad_template"
 
@@ -131,3 +132,23 @@ async def empty_dsn(postgres: Postgres) -> AsyncIterator[str]:
     finally:
         with trio.move_on_after(20, shield=True):
             await _command(postgres.dsn, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> far.CertificateAuthority:
+    """A certificate authority, and a server certificate for hooks.example.com and localhost."""
+    return far.make_ca(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[far.Endpoint]:
+    """A plain http endpoint on loopback."""
+    async with far.open_endpoint() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def tls_endpoint(ca: far.CertificateAuthority) -> AsyncIterator[far.Endpoint]:
+    """An https endpoint on loopback."""
+    async with far.open_endpoint(ca.server) as opened:
+        yield opened

@@ -1,6 +1,6 @@
 """The account and its API keys."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from attrs import frozen
@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from e2ad.api.operation import Call, Result, Scope, operation
 from e2ad.api.services import Services
 from e2ad.api.shapes import Instant
-from e2ad.api.views import ConfirmQuery, PageQuery
+from e2ad.api.views import ConfirmQuery, PageQuery, optional_instant
 from e2ad.core import errors
 from e2ad.core.events import parse_rfc3339, rfc3339
 from e2ad.core.signing import key_hash
@@ -182,15 +182,12 @@ async def account_view(services: Services, principal: Principal) -> AccountView:
 )
 async def list_api_keys(call: Call[PageQuery, None]) -> PageAPIKeyView:
     """Keys that work or have expired, newest first; revoked ones are gone."""
-    account_id, cursors = call.principal.account_id, call.services.cursors
-    before = None
-    if call.query.cursor:
-        at, key_id = cursors.open(call.query.cursor, account_id, "api_keys", {}, length=2)
-        before = (parse_rfc3339(at), key_id)
-    keys = await accounts.page_keys(call.services.db, account_id, before=before, limit=call.query.limit + 1)
-    page, cursor = keys[: call.query.limit], None
-    if len(keys) > call.query.limit:
-        cursor = cursors.seal(account_id, "api_keys", {}, [rfc3339(page[-1].created_at), page[-1].id])
+    query, account_id = call.query, call.principal.account_id
+    walk = call.services.cursors.walk(account_id, "api_keys")
+    keys = await accounts.page_keys(
+        call.services.db, account_id, before=walk.start(query.cursor), limit=query.limit + 1
+    )
+    page, cursor = walk.page(keys, query.limit, lambda key: (key.created_at, key.id))
     return PageAPIKeyView([_view(key) for key in page], cursor)
 
 
@@ -202,15 +199,14 @@ async def list_api_keys(call: Call[PageQuery, None]) -> PageAPIKeyView:
     summary="Create an API key",
     body=CreateAPIKeyRequest,
     success={201: CreateAPIKeyResponse},
+    location="/v1/account/api-keys/{id}",
     errors=(errors.InvalidExpiresAt, errors.IdempotencyInFlight, errors.IdempotencyKeyReuse),
     idempotent=True,
 )
 async def create_api_key(call: Call[None, CreateAPIKeyRequest]) -> Result:
     """A key for the whole account, or for one inbox. The key is in this answer and nowhere else."""
     body, account_id, db = call.body, call.principal.account_id, call.services.db
-    expires_at = body.expires_at.astimezone(UTC) if isinstance(body.expires_at, datetime) else None
-    if expires_at is not None and expires_at <= now():
-        raise errors.InvalidExpiresAt
+    expires_at = _expiry(body.expires_at)
     agent_email = await _bound_agent(call)
     key = new_secret(AGENT_KEY if agent_email else ACCOUNT_KEY)
     fresh = accounts.NewKey(
@@ -258,6 +254,19 @@ async def delete_api_key(call: Call[ConfirmQuery, None]) -> DeleteApiKeyResult:
     return DeleteApiKeyResult(deleted=True, id=key_id)
 
 
+def _expiry(given: datetime | UnsetType) -> datetime | None:
+    if given is UNSET:
+        return None
+    try:
+        # The first and the last day that can be written may lie outside of time, seen from UTC.
+        expires_at = parse_rfc3339(given.isoformat())
+    except (ValueError, OverflowError) as error:
+        raise errors.InvalidExpiresAt("expires_at must lie between now and the year 9999") from error
+    if expires_at <= now():
+        raise errors.InvalidExpiresAt
+    return expires_at
+
+
 async def _bound_agent(call: Call[None, CreateAPIKeyRequest]) -> str | None:
     given = call.body.agent_email or ""
     if call.body.scope == "account":
@@ -280,8 +289,8 @@ def _view(key: accounts.ApiKey) -> APIKeyView:
         scope=key.scope,
         created_at=rfc3339(key.created_at),
         agent_email=key.agent_email or UNSET,
-        expires_at=rfc3339(key.expires_at) if key.expires_at else UNSET,
-        last_used_at=rfc3339(key.last_used_at) if key.last_used_at else UNSET,
+        expires_at=optional_instant(key.expires_at),
+        last_used_at=optional_instant(key.last_used_at),
     )
 
 

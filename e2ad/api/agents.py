@@ -1,6 +1,5 @@
 """Agents: the addresses of an account."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from attrs import frozen
@@ -9,9 +8,9 @@ from msgspec import UNSET, Meta, UnsetType
 from e2ad.api.operation import Call, Scope, operation
 from e2ad.api.services import Services
 from e2ad.api.shapes import Instant
-from e2ad.api.views import Cursor, Limit, PermanentQuery
+from e2ad.api.views import Cursor, Limit, PermanentQuery, optional_instant
 from e2ad.core import errors
-from e2ad.core.events import parse_rfc3339, rfc3339
+from e2ad.core.events import rfc3339
 from e2ad.gateway.agents import AgentDraft, AgentRegistry
 from e2ad.storage import agents as table
 from e2ad.storage.agents import Agent, Change
@@ -124,16 +123,12 @@ def registry(services: Services) -> AgentRegistry:
 )
 async def list_agents(call: Call[ListAgentsQuery, None]) -> PageAgentView:
     """The account's agents, newest first."""
-    query, account_id, cursors = call.query, call.principal.account_id, call.services.cursors
-    filters = {"deleted": query.deleted}
-    before: tuple[datetime, str] | None = None
-    if query.cursor:
-        at, email = cursors.open(query.cursor, account_id, "agents", filters, length=2)
-        before = (parse_rfc3339(at), email)
-    found = await table.page(call.services.db, account_id, deleted=query.deleted, before=before, limit=query.limit + 1)
-    page, cursor = found[: query.limit], None
-    if len(found) > query.limit:
-        cursor = cursors.seal(account_id, "agents", filters, [rfc3339(page[-1].created_at), page[-1].email])
+    query, account_id = call.query, call.principal.account_id
+    walk = call.services.cursors.walk(account_id, "agents", {"deleted": query.deleted})
+    found = await table.page(
+        call.services.db, account_id, deleted=query.deleted, before=walk.start(query.cursor), limit=query.limit + 1
+    )
+    page, cursor = walk.page(found, query.limit, lambda agent: (agent.created_at, agent.email))
     return PageAgentView([_view(agent) for agent in page], cursor)
 
 
@@ -145,6 +140,7 @@ async def list_agents(call: Call[ListAgentsQuery, None]) -> PageAgentView:
     summary="Create an agent",
     body=CreateAgentRequest,
     success={201: AgentView},
+    location="/v1/agents/{email}",
     errors=(
         errors.InvalidSlug,
         errors.InvalidWebhookUrl,
@@ -163,6 +159,9 @@ async def list_agents(call: Call[ListAgentsQuery, None]) -> PageAgentView:
 async def create_agent(call: Call[None, CreateAgentRequest]) -> AgentView:
     """An agent on the shared domain or on a verified domain of the account, ready for mail at once."""
     body = call.body
+    if body.email is UNSET and body.slug is UNSET:
+        message = "expected required property email to be present"
+        raise errors.ValidationFailed(details={"fields": [{"location": "body", "message": message}]})
     draft = AgentDraft(
         slug=body.slug or "",
         email=body.email or "",
@@ -255,7 +254,7 @@ def _view(agent: Agent) -> AgentView:
         agent_mode=agent.agent_mode,
         webhook_url=agent.webhook_url,
         catch_all=agent.catch_all,
-        deleted_at=rfc3339(agent.deleted_at) if agent.deleted_at else UNSET,
+        deleted_at=optional_instant(agent.deleted_at),
     )
 
 

@@ -6,47 +6,45 @@ way to be wrong, and a polling client is spared half the cost of a request. Ever
 the dashboard's among them, is ordinary Quart.
 """
 
-import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import trio
 from quart import Response as QuartResponse
+from quart import request
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 
+from e2ad.api import (
+    account,
+    agents,
+    conversations,
+    documents,
+    downloads,
+    events,
+    health,
+    messages,
+    meta,
+    upgrade,
+    webhooks,
+)
+from e2ad.api.classic import agents as classic_agents
+from e2ad.api.classic import conversations as classic_conversations
+from e2ad.api.classic import events as classic_events
+from e2ad.api.classic import messages as classic_messages
+from e2ad.api.classic import meta as classic_meta
+from e2ad.api.classic import signing_secrets as classic_signing_secrets
+from e2ad.api.classic import webhooks as classic_webhooks
 from e2ad.api.classic.framework import ClassicRoute, plain
 from e2ad.api.dispatch import OperationEndpoint
 from e2ad.api.errors import envelope
-from e2ad.api.exchange import ClientGone, Exchange, Response, path_of
+from e2ad.api.exchange import ClientGone, Exchange, Response, path_of, request_id_for
 from e2ad.api.operation import Operation
 from e2ad.api.routing import MethodUnknown, Router
 from e2ad.api.services import Services
 from e2ad.core.errors import InvalidRequest, MethodNotAllowed, NotFound
 
-__all__ = ["CLASSIC_MODULES", "MODULES", "Api", "build_app", "operations"]
-
-MODULES: Final = (
-    "e2ad.api.meta",
-    "e2ad.api.account",
-    "e2ad.api.agents",
-    "e2ad.api.messages",
-    "e2ad.api.conversations",
-    "e2ad.api.webhooks",
-    "e2ad.api.events",
-)
-"""Resource modules of `/v1`; each has `OPERATIONS`."""
-
-CLASSIC_MODULES: Final = (
-    "e2ad.api.classic.meta",
-    "e2ad.api.classic.agents",
-    "e2ad.api.classic.signing_secrets",
-    "e2ad.api.classic.messages",
-    "e2ad.api.classic.conversations",
-    "e2ad.api.classic.webhooks",
-    "e2ad.api.classic.events",
-)
-"""Modules of `/api/v1`; each has `ROUTES`."""
+__all__ = ["OPERATIONS", "ROUTES", "Api", "build_app"]
 
 SEND_SECONDS: Final = 300.0
 """For a whole answer; the door has a deadline for each piece of it."""
@@ -60,22 +58,36 @@ class Endpoint(Protocol):
         ...
 
 
-def operations() -> list[Operation]:
-    """All operations of `/v1`, in the order of the modules."""
-    return [one for module in _load(MODULES) for one in module.OPERATIONS]
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *meta.OPERATIONS,
+    *account.OPERATIONS,
+    *agents.OPERATIONS,
+    *messages.OPERATIONS,
+    *conversations.OPERATIONS,
+    *webhooks.OPERATIONS,
+    *events.OPERATIONS,
+)
+"""All of `/v1`, in the order of the document that describes it."""
+
+ROUTES: Final[tuple[ClassicRoute, ...]] = (
+    *classic_meta.ROUTES,
+    *classic_agents.ROUTES,
+    *classic_signing_secrets.ROUTES,
+    *classic_messages.ROUTES,
+    *classic_conversations.ROUTES,
+    *classic_webhooks.ROUTES,
+    *classic_events.ROUTES,
+)
+"""All of `/api/v1`."""
 
 
 def build_app(services: Services) -> "Api":
     """The application over these services."""
-    from e2ad.api import documents, downloads, health, upgrade
-
     app = Api("e2ad", services)
-    declared = operations()
     endpoints: list[tuple[str, str, Endpoint]] = []
-    endpoints += [(one.method, one.path, OperationEndpoint(one, services)) for one in declared]
-    routes: Iterable[ClassicRoute] = [one for module in _load(CLASSIC_MODULES) for one in module.ROUTES]
-    endpoints += [(one.method, one.path, one.bind(services)) for one in routes]
-    endpoints += documents.endpoints(declared)
+    endpoints += [(one.method, one.path, OperationEndpoint(one, services)) for one in OPERATIONS]
+    endpoints += [(one.method, one.path, one.bind(services)) for one in ROUTES]
+    endpoints += documents.endpoints(OPERATIONS)
     endpoints += health.endpoints(services)
     endpoints += upgrade.endpoints(services)
     endpoints += downloads.endpoints(services)
@@ -94,7 +106,9 @@ class Connection(TrioASGIHTTPConnection):
         if not app.owns(path):
             await super().__call__(receive, send)
             return
-        exchange = Exchange.from_scope(self.scope, receive, app.services.trusted_proxies)
+        exchange = Exchange.from_scope(
+            self.scope, receive, app.services.trusted_proxies, app.services.config.http.body_seconds
+        )
         try:
             response = await app.respond(exchange)
             with trio.move_on_after(SEND_SECONDS):
@@ -142,20 +156,16 @@ _TOP = frozenset({"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json"})
 
 
 async def _not_found(_: Exception) -> QuartResponse:
-    return QuartResponse("not found\n", 404, content_type="text/plain; charset=utf-8")
+    return _text("not found", 404)
 
 
 async def _method_not_allowed(_: Exception) -> QuartResponse:
-    return QuartResponse("method not allowed\n", 405, content_type="text/plain; charset=utf-8")
+    return _text("method not allowed", 405)
 
 
-def _load(names: Iterable[str]) -> list[Any]:
-    """Import the modules of a list. One that is not there is left out; one that fails to import is not."""
-    modules = []
-    for name in names:
-        try:
-            modules.append(importlib.import_module(name))
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-    return modules
+def _text(line: str, status: int) -> QuartResponse:
+    headers = {
+        "X-Request-Id": request_id_for({name.lower(): value for name, value in request.headers.items()}),
+        "X-Content-Type-Options": "nosniff",
+    }
+    return QuartResponse(line + "\n", status, headers, content_type="text/plain; charset=utf-8")

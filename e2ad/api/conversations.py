@@ -1,5 +1,6 @@
 """Conversations: messages of one inbox that answer each other (contract: conversations)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from attrs import frozen
@@ -11,7 +12,7 @@ from e2ad.api.shapes import Instant
 from e2ad.api.views import Cursor, Limit
 from e2ad.api.views_messages import MessageSummaryView, summary_view
 from e2ad.core import errors
-from e2ad.core.events import parse_rfc3339, rfc3339
+from e2ad.core.events import rfc3339
 from e2ad.gateway import conversations as gateway
 from e2ad.gateway.messages import span
 from e2ad.storage import conversations as storage
@@ -132,27 +133,20 @@ async def page_of_conversations(
     until: str,
     cursor: str,
     limit: int,
-) -> tuple[list[Overview], str | None]:
+) -> tuple[Sequence[Overview], str | None]:
     """One page and the cursor of the next; the same for both APIs.
 
     Raises:
         InvalidFilter, InvalidCursor, NotFound: as the operation.
     """
-    start, end = span(since, until)
-    binding = {"agent": email, "since": start, "until": end}
-    after = None
-    if cursor:
-        at, message_id = services.cursors.open(cursor, account_id, collection, binding, length=2)
-        after = Position(parse_rfc3339(at), message_id)
-    rows = await storage.page(services.db, account_id, email, since=start, until=end, after=after, limit=limit + 1)
+    first, last = span(since, until)
+    walk = services.cursors.walk(account_id, collection, {"agent": email, "since": first, "until": last})
+    start = walk.start(cursor)
+    after = Position(*start) if start else None
+    rows = await storage.page(services.db, account_id, email, since=first, until=last, after=after, limit=limit + 1)
     if rows is None:
         raise errors.NotFound("agent not found")
-    following = None
-    if len(rows) > limit:
-        rows = rows[:limit]
-        position = [rfc3339(rows[-1].last_message_at), rows[-1].last_message_id]
-        following = services.cursors.seal(account_id, collection, binding, position)
-    return rows, following
+    return walk.page(rows, limit, lambda row: (row.last_message_at, row.last_message_id))
 
 
 def participants_of(conversation: Conversation) -> list[str]:

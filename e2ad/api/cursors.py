@@ -5,17 +5,25 @@ for another account, another list or other filters; `limit` is not bound and may
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from attrs import frozen
+from msgspec import UnsetType
 
 from e2ad.core.errors import InvalidCursor
+from e2ad.core.events import parse_rfc3339, rfc3339
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import open_token, signed_token
 
-__all__ = ["Cursors"]
+__all__ = ["Cursors", "Place", "Walk"]
+
+R = TypeVar("R")
+
+Place: TypeAlias = tuple[datetime, str]
+"""Where a row stands in its list: its time, and its id among those of the same time."""
 
 PURPOSE: Final = "cursor"
 MAX_CHARACTERS: Final = 2048
@@ -26,6 +34,10 @@ class Cursors:
     """Makes and opens cursors with the deployment's secrets."""
 
     keys: KeyRing
+
+    def walk(self, account_id: str, collection: str, filters: Mapping[str, Any] | None = None) -> "Walk":
+        """A list to be gone through page by page."""
+        return Walk(self, account_id, collection, filters or {})
 
     def seal(self, account_id: str, collection: str, filters: Mapping[str, Any], position: Sequence[str | int]) -> str:
         """The cursor that goes on after `position`.
@@ -61,6 +73,34 @@ class Cursors:
         if binding != _binding(account_id, collection, filters) or len(position) != length:
             raise InvalidCursor
         return [str(part) for part in position]
+
+
+@frozen
+class Walk:
+    """One list, page by page: ask storage for one row more than a page has, from `start` on."""
+
+    cursors: Cursors
+    account_id: str
+    collection: str
+    filters: Mapping[str, Any]
+
+    def start(self, cursor: str | UnsetType) -> Place | None:
+        """Behind which row the page begins; None for the first page.
+
+        Raises:
+            InvalidCursor: it is not one of this list.
+        """
+        if not cursor:
+            return None
+        at, row = self.cursors.open(cursor, self.account_id, self.collection, self.filters, length=2)
+        return parse_rfc3339(at), row
+
+    def page(self, rows: Sequence[R], limit: int, place: Callable[[R], Place]) -> tuple[Sequence[R], str | None]:
+        """The rows of this page, and the cursor of the next if there is one."""
+        if len(rows) <= limit:
+            return rows, None
+        at, row = place(rows[limit - 1])
+        return rows[:limit], self.cursors.seal(self.account_id, self.collection, self.filters, [rfc3339(at), row])
 
 
 def _binding(account_id: str, collection: str, filters: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ with its own look-ups and rules. Nothing leaves here but a `Response` (or `Cance
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 import trio
@@ -16,6 +17,7 @@ from e2ad.api.exchange import ClientGone, Exchange, Response
 from e2ad.api.operation import Call, Operation, Result, Scope
 from e2ad.api.services import Services
 from e2ad.api.shapes import Malformed, Problem
+from e2ad.core.address import fold_address
 from e2ad.core.errors import (
     Forbidden,
     InvalidRequest,
@@ -29,10 +31,8 @@ from e2ad.gateway.idempotency import Claim, Replay
 from e2ad.gateway.limits import Allowance, address_subject
 from e2ad.storage import accounts
 
-__all__ = ["REQUEST_SECONDS", "OperationEndpoint", "authorize", "run_bounded"]
+__all__ = ["OperationEndpoint", "authorize", "run_bounded"]
 
-REQUEST_SECONDS: Final = 60.0
-"""For the work of one request once its body is here; single waits inside have deadlines of their own."""
 RELEASE_SECONDS: Final = 5.0
 POLL_WINDOW_SECONDS: Final = 60
 REGISTRATION_WINDOW_SECONDS: Final = 3600
@@ -60,7 +60,9 @@ class OperationEndpoint:
             poll = await take_poll(self.services, principal) if self.operation.poll and principal else None
             allowance = poll or allowance
             allowance.check()
-            response = await run_bounded(self._handle(call, principal))
+            response = await run_bounded(self._handle(call, principal), self.services)
+            if response.status == 201 and self.operation.location:
+                response = with_headers(response, {"Location": filled(self.operation.location, response.body)})
         except ClientGone:
             raise
         except Exception as raised:  # noqa: BLE001 - the one place where a surprise becomes an answer
@@ -79,7 +81,7 @@ class OperationEndpoint:
         operation = self.operation
         raw = b""
         if operation.body is not None:
-            raw = await _json_body(exchange, operation.max_body)
+            raw = await _json_body(exchange, operation.max_body, optional=operation.body_optional)
         elif exchange.method not in ("GET", "HEAD"):
             # A body that the operation does not want is read and dropped, so that the connection can go on.
             await exchange.read_body(operation.max_body)
@@ -102,7 +104,7 @@ class OperationEndpoint:
         if problems:
             raise ValidationFailed(details={"fields": problems})
         if "email" in path:
-            path = {**path, "email": path["email"].strip().lower()}
+            path = {**path, "email": fold_address(path["email"])}
         return Call(
             services=self.services,
             path=path,
@@ -124,7 +126,7 @@ class OperationEndpoint:
     async def _handle(self, call: Call[Any, Any], principal: Principal | None) -> Response:
         call = evolve(call, principal=principal)
         key = call.header("idempotency-key") if self.operation.idempotent else None
-        if key is None or principal is None:
+        if not key or principal is None:
             return self._response(await self.operation.handler(call))
         claimed = await self.services.idempotency.claim(
             principal.account_id, key, self._route(call.path), call.raw_body
@@ -189,13 +191,13 @@ async def take_registration(services: Services, client_address: str) -> Allowanc
     return await services.limits.take(subject, limit, REGISTRATION_WINDOW_SECONDS)
 
 
-async def run_bounded(work: Any) -> Response:
-    """Await a handler's answer under the deadline of requests.
+async def run_bounded(work: Any, services: Services) -> Response:
+    """Await a handler's answer under the deadline of requests, `http.request_seconds`.
 
     Raises:
         Unavailable: it took too long; its transaction was rolled back.
     """
-    with trio.move_on_after(REQUEST_SECONDS):
+    with trio.move_on_after(services.config.http.request_seconds):
         response: Response = await work
         return response
     raise Unavailable
@@ -212,7 +214,14 @@ def not_json(content_type: str) -> bool:
     return bool(media_type) and media_type != "application/json"
 
 
-async def _json_body(exchange: Exchange, limit: int) -> bytes:
+def filled(template: str, body: bytes) -> str:
+    """The path of what an answer's JSON tells of: `{id}` is its member of that name."""
+    members = msgspec.json.decode(body)
+    segments = template.split("/")
+    return "/".join(quote(members[one[1:-1]], safe="") if one.startswith("{") else one for one in segments)
+
+
+async def _json_body(exchange: Exchange, limit: int, *, optional: bool) -> bytes:
     if not_json(exchange.headers.get("content-type", "")):
         # The size is said first where it is known: it is the cheaper mistake to repair.
         await exchange.read_body(limit)
@@ -220,6 +229,8 @@ async def _json_body(exchange: Exchange, limit: int) -> bytes:
         raise UnsupportedMediaType(details={"fields": [{"location": "body", "message": message}]})
     raw = await exchange.read_body(limit)
     if not raw.strip():
+        if optional:
+            return b"{}"
         raise InvalidRequest("the request body is required: send {} where nothing is to be said", details={})
     return raw
 

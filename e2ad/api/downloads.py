@@ -16,6 +16,7 @@ from e2ad.api.errors import envelope, log_accident, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
 from e2ad.api.messages import open_download
 from e2ad.api.services import Services
+from e2ad.core.address import fold_address
 from e2ad.core.errors import Forbidden, NotFound, Unauthorized
 from e2ad.core.message import AttachmentMeta
 from e2ad.gateway import messages as gateway
@@ -47,7 +48,7 @@ class Download:
             subject = address_subject("download", exchange.client_address)
             allowance = await self.services.limits.take(subject, DOWNLOADS_PER_MINUTE, WINDOW_SECONDS)
             allowance.check()
-            response = await run_bounded(self._download(exchange.query().get("token", ""), path))
+            response = await run_bounded(self._download(exchange.query().get("token", ""), path), self.services)
         except ClientGone:
             raise
         except Exception as raised:  # noqa: BLE001 - the one place where a surprise becomes an answer
@@ -62,7 +63,7 @@ class Download:
             raise Unauthorized("the link's token is missing")
         if not open_download(self.services, token, path["id"], path["index"]):
             raise Forbidden("the link is not valid or has expired: ask for a new one")
-        content = await storage.download(self.services.db, path["email"].strip().lower(), path["id"])
+        content = await storage.download(self.services.db, fold_address(path["email"]), path["id"])
         if content is None:
             raise NotFound
         found = await gateway.cut(content, int(path["index"]))

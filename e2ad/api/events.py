@@ -13,6 +13,7 @@ from e2ad.api.services import Services
 from e2ad.api.shapes import NULL_REFUSED, Instant
 from e2ad.api.views import Cursor, Limit
 from e2ad.core import errors
+from e2ad.core.address import fold_address
 from e2ad.core.events import SCHEMA_VERSION, parse_rfc3339, rfc3339
 from e2ad.gateway.events import EventLog
 from e2ad.storage.events import Event, EventFilter, Redelivery
@@ -126,27 +127,24 @@ def event_log(services: Services) -> EventLog:
 )
 async def list_events(call: Call[ListEventsQuery, None]) -> PageEventView:
     """What happened in the last 30 days, newest first, with the state of its deliveries."""
-    query, account_id, cursors = call.query, call.principal.account_id, call.services.cursors
+    query, account_id = call.query, call.principal.account_id
     filters = {
         name: getattr(query, name) or None
         for name in ("type", "agent_email", "conversation_id", "message_id", "since", "until")
     }
     wanted = EventFilter(
         types=(query.type,) if query.type else None,
-        agent_email=query.agent_email.strip().lower() if query.agent_email else None,
+        agent_email=fold_address(query.agent_email or "") or None,
         conversation_id=query.conversation_id or None,
         message_id=query.message_id or None,
         since=_instant("since", query.since),
         until=_instant("until", query.until),
     )
-    before: tuple[datetime, str] | None = None
-    if query.cursor:
-        at, event_id = cursors.open(query.cursor, account_id, "events", filters, length=2)
-        before = (parse_rfc3339(at), event_id)
-    found = await event_log(call.services).page(account_id, wanted, before=before, limit=query.limit + 1)
-    page, cursor = found[: query.limit], None
-    if len(found) > query.limit:
-        cursor = cursors.seal(account_id, "events", filters, [rfc3339(page[-1].created_at), page[-1].id])
+    walk = call.services.cursors.walk(account_id, "events", filters)
+    found = await event_log(call.services).page(
+        account_id, wanted, before=walk.start(query.cursor), limit=query.limit + 1
+    )
+    page, cursor = walk.page(found, query.limit, lambda event: (event.created_at, event.id))
     return PageEventView([_view(event) for event in page], cursor)
 
 
@@ -171,6 +169,7 @@ async def get_event(call: Call[None, None]) -> EventView:
     tag="events",
     summary="Send an event again",
     body=RedeliverEventRequest,
+    body_optional=True,
     success={202: RedeliverView},
     errors=(errors.Gone, errors.Conflict, errors.WebhookDisabled, errors.EventsLogDisabled),
 )
@@ -201,6 +200,9 @@ def event_data(event: Event) -> dict[str, Any]:
 
 
 def _view(event: Event) -> EventView:
+    data = event_data(event)
+    # As in the message itself: a first contact has no conversation that clients are told of.
+    threaded = event.type != "email.received" or bool(data.get("conversation_id"))
     return EventView(
         id=event.id,
         type=event.type,
@@ -208,9 +210,9 @@ def _view(event: Event) -> EventView:
         created_at=rfc3339(event.created_at),
         # Deliveries are written with the event, so none is ever waiting to be matched.
         status="processed" if event.matched else "no_match",
-        data=event_data(event),
+        data=data,
         agent_email=event.agent_email or UNSET,
-        conversation_id=event.conversation_id or UNSET,
+        conversation_id=(event.conversation_id or UNSET) if threaded else UNSET,
         delivery_status=DeliveryStatusJSON(event.matched, event.delivered, event.pending, event.failed),
         message_id=event.message_id or UNSET,
     )

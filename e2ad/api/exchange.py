@@ -15,10 +15,8 @@ from attrs import field, frozen
 
 from e2ad.core.errors import InvalidRequest, PayloadTooLarge
 
-__all__ = ["BODY_SECONDS", "ClientGone", "Exchange", "Response", "client_address", "request_id_for"]
+__all__ = ["ClientGone", "Exchange", "Response", "client_address", "request_id_for"]
 
-BODY_SECONDS: Final = 60.0
-"""For a whole body, however large: 40 MiB in that time is less than 6 Mbit/s."""
 MAX_QUERY_FIELDS: Final = 200
 MAX_REQUEST_ID_CHARACTERS: Final = 200
 """A longer X-Request-Id is replaced: the id is written to every log line."""
@@ -44,11 +42,13 @@ class Response:
     async def send(self, send: Send, request_id: str) -> None:
         """Write it to the client. Every answer carries its request id and `nosniff`."""
         headers = [
-            (b"content-type", self.content_type.encode("latin-1")),
-            (b"content-length", str(len(self.body)).encode()),
             (b"x-request-id", request_id.encode("latin-1")),
             (b"x-content-type-options", b"nosniff"),
         ]
+        if self.status != 204:
+            # RFC 9110 section 8.6: a 204 has neither length nor type.
+            headers.append((b"content-type", self.content_type.encode("latin-1")))
+            headers.append((b"content-length", str(len(self.body)).encode()))
         headers.extend((name.lower().encode("latin-1"), _header_value(value)) for name, value in self.headers.items())
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
@@ -71,10 +71,13 @@ class Exchange:
     client_address: str
     request_id: str
     receive: Receive = field(repr=False)
+    body_seconds: float = 60.0
 
     @classmethod
-    def from_scope(cls, scope: Mapping[str, Any], receive: Receive, trusted: Iterable[Network]) -> "Exchange":
-        """From an ASGI HTTP scope."""
+    def from_scope(
+        cls, scope: Mapping[str, Any], receive: Receive, trusted: Iterable[Network], body_seconds: float = 60.0
+    ) -> "Exchange":
+        """From an ASGI HTTP scope; a body may take `body_seconds`, however large it is."""
         headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
@@ -87,6 +90,7 @@ class Exchange:
             client_address=client_address(peer, headers, trusted),
             request_id=request_id_for(headers),
             receive=receive,
+            body_seconds=body_seconds,
         )
 
     def segments(self) -> list[str]:
@@ -135,7 +139,7 @@ class Exchange:
             raise _too_large(int(declared), limit)
         chunks: list[bytes] = []
         size = 0
-        with trio.move_on_after(BODY_SECONDS):
+        with trio.move_on_after(self.body_seconds):
             while True:
                 event = await self.receive()
                 if event["type"] != "http.request":
@@ -151,9 +155,11 @@ class Exchange:
 
 
 def path_of(scope: Mapping[str, Any]) -> str:
-    """The path as it came, still percent-encoded."""
-    raw = scope.get("raw_path") or scope["path"].encode()
-    return str(raw.decode("latin-1").partition("?")[0])
+    """The path as it came, still percent-encoded; of an absolute target (RFC 9112 section 3.2.2) its path."""
+    raw: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+    if raw[:7].lower() == "http://" or raw[:8].lower() == "https://":
+        return "/" + raw.partition("://")[2].partition("/")[2]
+    return raw
 
 
 def request_id_for(headers: Mapping[str, str]) -> str:
@@ -169,14 +175,17 @@ def client_address(peer: str, headers: Mapping[str, str], trusted: Iterable[Netw
 
     What a proxy says about its client is believed only when the peer itself is a trusted proxy;
     of `X-Forwarded-For` then the last entry that is not a trusted proxy again, because what
-    stands before it was written by the client.
+    stands before it was written by the client. `CF-Connecting-IP` counts only without it: every
+    proxy but one passes that header on as the client wrote it.
     """
     networks = tuple(trusted)
     if not networks or not _inside(peer, networks):
         return peer
-    if named := headers.get("cf-connecting-ip", "").strip():
+    chain = headers.get("x-forwarded-for", "")
+    if not chain:
+        named = headers.get("cf-connecting-ip", "").strip()
         return named if _is_address(named) else peer
-    for entry in reversed(headers.get("x-forwarded-for", "").split(",")):
+    for entry in reversed(chain.split(",")):
         address = entry.strip()
         if not _is_address(address):
             break

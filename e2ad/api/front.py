@@ -26,13 +26,12 @@ from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
 from trio_websocket import WebSocketRequest
 
-from e2ad.api.listeners import listen
 from e2ad.api.peek import MAX_HEAD_BYTES, RECEIVE_BYTES, ReplayStream, UpgradeRequest, head_end, read_upgrade
 from e2ad.api.protocol import Http
 from e2ad.api.sockets import Socket, handshake
 from e2ad.config.sections import Http as HttpSection
 
-__all__ = ["Settings", "StreamHandler", "listen", "serve"]
+__all__ = ["Settings", "StreamHandler", "serve"]
 
 log = structlog.get_logger("e2ad.api")
 
@@ -44,6 +43,7 @@ ACCEPT_PAUSE_SECONDS: Final = 0.1
 MAX_REQUESTS: Final = 10_000
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TIMEOUT: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -70,17 +70,25 @@ class Settings:
         header_seconds: from the first byte of a request to the end of its head.
         keep_alive_seconds: between two requests of a connection.
         send_seconds: for each 256 KiB written to a client.
+        max_head_bytes: of request line and headers together; more is answered 431.
     """
 
     max_connections: int = 4000
     header_seconds: float = 10.0
     keep_alive_seconds: float = 120.0
     send_seconds: float = 30.0
+    max_head_bytes: int = MAX_HEAD_BYTES
 
     @classmethod
     def of(cls, http: HttpSection) -> "Settings":
         """From the configuration's section."""
-        return cls(http.max_connections, http.header_seconds, http.keep_alive_seconds)
+        return cls(
+            max_connections=http.max_connections,
+            header_seconds=http.header_seconds,
+            keep_alive_seconds=http.keep_alive_seconds,
+            send_seconds=http.send_seconds,
+            max_head_bytes=http.max_head_bytes,
+        )
 
 
 async def serve(
@@ -131,7 +139,7 @@ class _Front:
         self.hypercorn.include_server_header = False
         self.hypercorn.errorlog = None
         self.hypercorn.accesslog = None
-        self.hypercorn.h11_max_incomplete_size = MAX_HEAD_BYTES
+        self.hypercorn.h11_max_incomplete_size = self.settings.max_head_bytes
         self.hypercorn.keep_alive_max_requests = MAX_REQUESTS
 
     async def accept(self, listener: trio.SocketListener, connections: trio.Nursery) -> None:
@@ -259,11 +267,14 @@ class _Connection:
                     if not self._buffer:
                         return None
                 scope.deadline = trio.current_time() + settings.header_seconds
-                return await self._rest_of_head()
+                end = await self._rest_of_head()
+                if end is None or end <= settings.max_head_bytes:
+                    return end
             finally:
                 self.front.idle.discard(scope)
         if self._buffer and not self.front.closing:
-            await self.send(_TIMEOUT)
+            await self.send(_TIMEOUT if scope.cancelled_caught else _TOO_LARGE)
+            await self._linger()
         return None
 
     async def _rest_of_head(self) -> int | None:
@@ -273,7 +284,9 @@ class _Connection:
             if end >= 0:
                 return end
             # Not HTTP at all, or too much of it: h11 has the right words for both.
-            if len(self._buffer) > MAX_HEAD_BYTES or (self._buffer[0] < 0x20 and self._buffer[0] not in b"\r\n"):
+            if len(self._buffer) > self.front.settings.max_head_bytes or (
+                self._buffer[0] < 0x20 and self._buffer[0] not in b"\r\n"
+            ):
                 return 0
             searched = len(self._buffer)
             data = await self._receive()

@@ -1,6 +1,6 @@
 """Messages: reading and keeping order (contract: messages)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from e2ad.api.views_messages import (
     summary_view,
 )
 from e2ad.core import errors
-from e2ad.core.events import parse_rfc3339, rfc3339
+from e2ad.core.events import rfc3339
 from e2ad.core.message_filter import MAX_CHARACTERS
 from e2ad.core.signing import open_token, signed_token
 from e2ad.gateway import messages as gateway
@@ -146,27 +146,20 @@ async def list_messages(call: Call[ListMessagesQuery, None]) -> PageMessageSumma
 
 async def page_of_messages(
     services: Services, account_id: str, email: str, collection: str, criteria: Criteria, cursor: str, limit: int
-) -> tuple[list[Summary], str | None]:
+) -> tuple[Sequence[Summary], str | None]:
     """One page and the cursor of the next; the same for both APIs.
 
     Raises:
         InvalidFilter, InvalidCursor, NotFound: as the operation.
     """
     which = gateway.listing(criteria)
-    binding = _binding(email, which, criteria.expression)
-    after = None
-    if cursor:
-        at, message_id = services.cursors.open(cursor, account_id, collection, binding, length=2)
-        after = Position(parse_rfc3339(at), message_id)
+    walk = services.cursors.walk(account_id, collection, _binding(email, which, criteria.expression))
+    start = walk.start(cursor)
+    after = Position(*start) if start else None
     rows = await storage.page(services.db, account_id, email, which, after=after, limit=limit + 1)
     if rows is None:
         raise errors.NotFound("agent not found")
-    following = None
-    if len(rows) > limit:
-        rows = rows[:limit]
-        position = [rfc3339(rows[-1].created_at), rows[-1].id]
-        following = services.cursors.seal(account_id, collection, binding, position)
-    return rows, following
+    return walk.page(rows, limit, lambda row: (row.created_at, row.id))
 
 
 def _binding(email: str, which: Filter, expression: str) -> dict[str, Any]:
@@ -204,7 +197,8 @@ async def get_message(call: Call[GetMessageQuery, None]) -> MessageView:
     MESSAGE + "/raw",
     tag="messages",
     summary="Get a message's bytes",
-    success={200: Annotated[bytes, Meta(description="message/rfc822")]},
+    success={200: bytes},
+    media_type="message/rfc822",
     errors=(errors.NotFound,),
     scope=Scope.OWN,
     poll=True,

@@ -163,7 +163,10 @@ def _operation(one: Operation) -> dict[str, Any]:
         document["x-agent-scope"] = {Scope.ANY: "any", Scope.OWN: "own inbox", Scope.ACCOUNT: "none"}[one.scope]
     if one.body is not None:
         schema = {"$ref": REF + one.body.cls.__name__}
-        document["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        document["requestBody"] = {
+            "required": not one.body_optional,
+            "content": {"application/json": {"schema": schema}},
+        }
     return document
 
 
@@ -202,12 +205,13 @@ def _query_parameter(parameter: ParameterShape) -> dict[str, Any]:
 def _responses(one: Operation) -> dict[str, Any]:
     limited = one.poll or one.registration
     headers = {name: _header(text, "integer") for name, text in _RATE_HEADERS.items()} if limited else {}
+    located = {"Location": _header("the path of what was made", "string")} if one.location else {}
     responses: dict[str, Any] = {}
     for status, view in one.success.items():
         responses[str(status)] = {
             "description": "done" if status < 202 else "accepted",
-            "headers": {"X-Request-Id": _header("names this request in the log", "string"), **headers},
-            "content": {"application/json": {"schema": _view_schema(view)}},
+            "headers": {"X-Request-Id": _header("names this request in the log", "string"), **located, **headers},
+            "content": {one.media_type: {"schema": _view_schema(view)}},
         }
     declared: dict[int, list[str]] = {}
     raised: list[type[Failure]] = [*one.errors, *([RateLimited] if limited and RateLimited not in one.errors else [])]
@@ -232,8 +236,10 @@ def _header(text: str, kind: str) -> dict[str, Any]:
 
 
 def _view_schema(view: Any) -> dict[str, Any]:
+    if view is bytes:
+        return {"type": "string", "format": "binary"}
     return {"$ref": REF + view.__name__} if _is_class(view) else {}
 
 
 def _is_class(view: Any) -> bool:
-    return isinstance(view, type) and typing.get_origin(view) is None and view is not dict
+    return isinstance(view, type) and typing.get_origin(view) is None and view not in (dict, bytes)

@@ -149,6 +149,9 @@ class Operation:
     registration: bool
     idempotent: bool
     max_body: int
+    body_optional: bool
+    location: str
+    media_type: str
     description: str
 
     @property
@@ -180,6 +183,9 @@ def operation(
     registration: bool = False,
     idempotent: bool = False,
     max_body: int = DEFAULT_MAX_BODY,
+    body_optional: bool = False,
+    location: str = "",
+    media_type: str = "application/json",
 ) -> Callable[[Handler], Operation]:
     """Declare an operation.
 
@@ -195,6 +201,9 @@ def operation(
             anything else is looked at.
         idempotent: honours `Idempotency-Key`.
         max_body: bytes, read as a stream: never more is kept.
+        body_optional: an empty body means `{}`.
+        location: the path of what a 201 made, its parameters named after members of the view.
+        media_type: of a successful answer, for the document.
     """
     _refuse_datetimes(operation_id, success.values())
 
@@ -219,6 +228,9 @@ def operation(
             registration=registration,
             idempotent=idempotent,
             max_body=max_body,
+            body_optional=body_optional,
+            location=location,
+            media_type=media_type,
             description=" ".join((handler.__doc__ or "").split("\n\n")[0].split()),
         )
 

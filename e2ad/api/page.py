@@ -136,7 +136,7 @@ def _default(schema: Mapping[str, Any]) -> str:
 
 
 def _content(holder: Mapping[str, Any]) -> Mapping[str, Any]:
-    schema: Mapping[str, Any] = holder["content"]["application/json"]["schema"]
+    schema: Mapping[str, Any] = next(iter(holder["content"].values()))["schema"]
     return schema
 
 

@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, unquote
 import trio
 from attrs import frozen
 
+from e2ad.core.address import fold_address
+
 __all__ = ["MAX_HEAD_BYTES", "ReplayStream", "StreamPath", "UpgradeRequest", "head_end", "read_upgrade"]
 
 MAX_HEAD_BYTES: Final = 32_768
@@ -83,9 +85,9 @@ class UpgradeRequest:
         """The inbox, where the path is one of the two that sockets live at."""
         match self.path.split("/"):
             case ["", "v1", "agents", email, "ws"] if email:
-                return StreamPath(unquote(email).strip().lower(), classic=False)
+                return StreamPath(fold_address(unquote(email)), classic=False)
             case ["", "api", "v1", "agents", email, "ws"] if email:
-                return StreamPath(unquote(email).strip().lower(), classic=True)
+                return StreamPath(fold_address(unquote(email)), classic=True)
             case _:
                 return None
 

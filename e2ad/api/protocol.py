@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import h11
+import msgspec
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -14,6 +15,8 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
+
+from e2ad.api.exchange import request_id_for
 
 __all__ = ["Http"]
 
@@ -71,6 +74,27 @@ class Http(H11Protocol):
                 return
             event = RawData(data)
         await self._pass_on(event)
+
+    async def _send_error_response(self, status_code: int) -> None:
+        # What is not HTTP never becomes a request, so nobody but us can give it the answer of the API.
+        request_id = request_id_for({})
+        error = {
+            "code": "invalid_request" if status_code == 400 else "error",
+            "message": "the request is not HTTP/1.1 as this server takes it: check its target and its headers",
+            "request_id": request_id,
+        }
+        body = msgspec.json.encode({"error": error})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+            *self.config.response_headers("h11"),
+        ]
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.Data(data=body))
+        await self._send_h11_event(h11.EndOfMessage())
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """No h2c, no HTTP/2 by prior knowledge."""

@@ -2,14 +2,15 @@
 
 import ipaddress
 from collections.abc import Callable
-from typing import Any
 
-from attrs import define, field
+from attrs import define
 
 from e2ad.api.cursors import Cursors
+from e2ad.api.exchange import Network
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway.access import Access
+from e2ad.gateway.agents import MailExchangers, UrlGuard
 from e2ad.gateway.idempotency import Idempotency
 from e2ad.gateway.limits import RateLimits
 from e2ad.storage.pool import Database
@@ -28,10 +29,10 @@ class Services:
     Attributes:
         db: the pool; it is an Executor, and `db.transaction()` gives one inside a transaction.
         keys: the deployment's secrets.
-        draining: whether e2ad is being stopped; `/readyz` then says so.
-        directory: the look-up of agents for RCPT; told when agents change.
-        hub, resolver, egress: of the stream, of DNS and of outgoing requests, where the process has them.
+        egress: says which URLs deliveries may go to.
+        resolver: looks up MX records.
         shared_domain, public_url: as configured; a process on a free port learns its URL late.
+        draining: whether e2ad is being stopped; `/readyz` then says so.
     """
 
     db: Database
@@ -41,28 +42,37 @@ class Services:
     limits: RateLimits
     idempotency: Idempotency
     cursors: Cursors
-    public_url: str = ""
-    shared_domain: str = ""
-    directory: Any = None
-    hub: Any = None
-    resolver: Any = None
-    egress: Any = None
-    draining: Callable[[], bool] = _never
-    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(default=())
+    egress: UrlGuard
+    resolver: MailExchangers
+    public_url: str
+    shared_domain: str
+    trusted_proxies: tuple[Network, ...]
+    draining: Callable[[], bool]
 
     @classmethod
-    def build(cls, db: Database, config: Config, keys: KeyRing, **others: Any) -> "Services":
-        """The usual set over one database and one configuration; `others` are further attributes."""
+    def build(
+        cls,
+        db: Database,
+        config: Config,
+        keys: KeyRing,
+        *,
+        egress: UrlGuard,
+        resolver: MailExchangers,
+        draining: Callable[[], bool] = _never,
+    ) -> "Services":
+        """The usual set over one database and one configuration."""
         return cls(
             db=db,
             config=config,
             keys=keys,
             access=Access(db),
             limits=RateLimits(db),
-            idempotency=Idempotency(db),
+            idempotency=Idempotency(db, keys),
             cursors=Cursors(keys),
-            public_url=others.pop("public_url", config.http.public_url),
-            shared_domain=others.pop("shared_domain", config.shared_domain),
+            egress=egress,
+            resolver=resolver,
+            public_url=config.http.public_url,
+            shared_domain=config.shared_domain,
             trusted_proxies=tuple(ipaddress.ip_network(text) for text in config.http.trusted_proxies),
-            **others,
+            draining=draining,
         )

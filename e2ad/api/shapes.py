@@ -7,6 +7,7 @@ an empty text takes the schema's default where it has one, unknown properties ar
 the class is declared open.
 """
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ MAX_PROBLEMS: Final = 100
 
 _MESSAGE_CHARACTERS = 300
 _OPEN = "__e2ad_open__"
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -138,7 +140,7 @@ class BodyShape(Generic[T]):
             elif item is None:
                 if name in required or known.get("x-null") == "refused" or _takes_null(known):
                     prepared[name] = None
-            elif "default" in known and "enum" not in known and not isinstance(item, bool) and item in (0, ""):
+            elif _is_zero(item, known) and "default" in known and "enum" not in known:
                 prepared[name] = known["default"]
             else:
                 prepared[name] = self._prepare(item, known)
@@ -154,6 +156,7 @@ class ParameterShape:
         self.required = required
         self.location = f"{where}.{name}"
         self._boolean = _is(self.type, bool)
+        self._integer = _is(self.type, int)
         schema = msgspec.json.schema_components([self.type], ref_template=REF_TEMPLATE)[0][0]
         _tidy(schema)
         self.schema = schema
@@ -170,6 +173,11 @@ class ParameterShape:
             if text in _FALSE:
                 return False
             raise msgspec.ValidationError("expected true or false")
+        if self._integer:
+            # Plain digits: the converter would also take 1e1 and 1.0.
+            if not _INTEGER.fullmatch(text):
+                raise msgspec.ValidationError("expected an integer")
+            return msgspec.convert(int(text), self.type)
         return msgspec.convert(text, self.type, strict=False)
 
 
@@ -284,6 +292,18 @@ def _tidy(schema: Any) -> None:
                 schema.update({**rest, "type": [name, "null"]})
             case _:
                 pass
+
+
+def _is_zero(item: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether this is the zero value of the property's own type; that of another type is a mistake."""
+    if item == "":
+        return schema.get("type") == "string"
+    return (
+        isinstance(item, int | float)
+        and not isinstance(item, bool)
+        and item == 0
+        and (schema.get("type") in ("integer", "number"))
+    )
 
 
 def _takes_null(schema: Mapping[str, Any]) -> bool:

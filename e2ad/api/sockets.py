@@ -8,12 +8,12 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_server_st
 
 from e2ad.api.peek import ReplayStream
 
-__all__ = ["CLOSE_SECONDS", "Request", "Socket", "handshake"]
+__all__ = ["CLOSE_SECONDS", "MAX_FRAME_BYTES", "Request", "Socket", "handshake"]
 
 CLOSE_SECONDS: Final = 2.0
 """What a client gets to answer our goodbye."""
 MAX_FRAME_BYTES: Final = 32_768
-"""What a client sends on a socket is ignored; this bounds what we hold of it."""
+"""What a client sends on a socket is ignored; this bounds what we hold of it. A larger frame is answered with 1009."""
 
 
 @define(eq=False)

@@ -20,19 +20,20 @@ from e2ad.api.dispatch import authorize
 from e2ad.api.exchange import request_id_for
 from e2ad.api.operation import Scope
 from e2ad.api.services import Services
+from e2ad.core.address import fold_address
 from e2ad.core.errors import Failure, Forbidden, InvalidRequest, NotFound, Unauthorized, answer
+from e2ad.delivery.hub import Hub
 from e2ad.gateway.access import Principal
 from e2ad.storage import agents
 from e2ad.storage.agents import Agent
 
-__all__ = ["MAX_FRAME_BYTES", "StreamHandler"]
+__all__ = ["StreamHandler"]
 
 log = structlog.get_logger("e2ad.api")
 
-MAX_FRAME_BYTES: Final = 32_768
-"""A client's frame over this is answered with 1009; whoever wraps the stream passes it on."""
-
 HANDSHAKE_SECONDS: Final = 15.0
+ASK_AGAIN_SECONDS: Final = 1.0
+"""To wait after a question that could not be answered."""
 _INTERNAL: Final = "internal error"
 
 
@@ -51,14 +52,18 @@ class StreamHandler:
     """Serves upgrades; `api.front` hands them over.
 
     Args:
-        services: with a hub.
+        services: for the checks at the handshake.
+        hub: serves a socket once it is open.
     """
 
     services: Services
+    hub: Hub
 
     _open: dict[WebSocketConnection, "_Admitted"] = field(factory=dict, init=False)
     _doubtful: dict[WebSocketConnection, None] = field(factory=dict, init=False)
     _doubt: trio.Event = field(factory=trio.Event, init=False)
+    _doubts: int = field(default=0, init=False)
+    """How often there was a doubt: who was let in meanwhile is asked again too."""
 
     async def handle(
         self, request: WebSocketRequest, path: str, query: Mapping[str, str], headers: Mapping[str, str]
@@ -73,6 +78,7 @@ class StreamHandler:
         classic = path.startswith("/api/")
         credential = query.get("token") if classic else headers.get("authorization")
         wish = _Admitted(_email(path), credential, classic)
+        doubts = self._doubts
         try:
             with trio.fail_after(HANDSHAKE_SECONDS):
                 try:
@@ -87,8 +93,10 @@ class StreamHandler:
             return
         wish.account_id = agent.account_id
         self._open[socket] = wish
+        if doubts != self._doubts:
+            self._question(lambda admitted: admitted is wish)
         try:
-            await self.services.hub.serve(
+            await self.hub.serve(
                 socket, agent.account_id, agent.email, classic=classic, after=query.get("after") or None
             )
         finally:
@@ -108,6 +116,7 @@ class StreamHandler:
         self._question(lambda _: True)
 
     def _question(self, concerned: Callable[["_Admitted"], bool]) -> None:
+        self._doubts += 1
         self._doubtful |= {socket: None for socket, admitted in self._open.items() if concerned(admitted)}
         if self._doubtful:
             self._doubt.set()
@@ -123,22 +132,31 @@ class StreamHandler:
             await self._doubt.wait()
             self._doubt = trio.Event()
             while self._doubtful:
-                socket, _ = self._doubtful.popitem()
+                socket = next(iter(self._doubtful))
+                del self._doubtful[socket]
                 admitted = self._open.get(socket)
-                if admitted is not None:
-                    await self._ask_again(socket, admitted)
+                if admitted is not None and not await self._ask_again(socket, admitted):
+                    # Behind the others: a key that was revoked must not go on listening because nobody could tell.
+                    if socket in self._open:
+                        self._doubtful[socket] = None
+                    await trio.sleep(ASK_AGAIN_SECONDS)
 
-    async def _ask_again(self, socket: WebSocketConnection, admitted: "_Admitted") -> None:
+    async def _ask_again(self, socket: WebSocketConnection, admitted: "_Admitted") -> bool:
+        """Whether there was an answer."""
         try:
             with trio.fail_after(HANDSHAKE_SECONDS):
                 await self._admit(admitted)
         except (Unauthorized, Forbidden, NotFound, InvalidRequest):
-            self.services.hub.expel(socket, admitted.email, "not_allowed")
-        except Exception as error:  # noqa: BLE001 - who cannot be asked now is asked again with the next notification
+            self.hub.expel(socket, admitted.email, "not_allowed")
+        except Exception as error:  # noqa: BLE001 - who cannot be asked now is asked again in a moment
             log.warning("socket not asked again", error=maillog.reason_of(error))
+            return False
+        return True
 
     async def _admit(self, wish: "_Admitted") -> Agent:
         email, classic = wish.email, wish.classic
+        if "\0" in email or "\ufffd" in email:
+            raise InvalidRequest("the path is not valid percent-encoded UTF-8, or holds a NUL character")
         principal = await self.services.access.resolve(wish.credential, bare=classic)
         agent = await agents.find(self.services.db, email)
         if agent is None or agent.deleted_at is not None:
@@ -159,14 +177,14 @@ class StreamHandler:
 async def _refuse(request: WebSocketRequest, error: Exception, request_id: str, *, classic: bool) -> None:
     row = answer(error)
     message = error.message if isinstance(error, Failure) else _INTERNAL
-    headers = [(b"X-Request-Id", request_id.encode("latin-1"))]
+    headers = [(b"X-Request-Id", request_id.encode("latin-1")), (b"X-Content-Type-Options", b"nosniff")]
     if isinstance(error, Unauthorized):
         headers.append((b"WWW-Authenticate", b'Bearer realm="e2a"'))
     if isinstance(error, Failure) and error.retry_after_seconds is not None:
         headers.append((b"Retry-After", str(error.retry_after_seconds).encode()))
     if classic:
         headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
-        body = message.encode() + b"\n"
+        body = (row.code if isinstance(error, Unauthorized) else message).encode() + b"\n"
     else:
         headers.append((b"Content-Type", b"application/json"))
         document: dict[str, Any] = {"code": row.code, "message": message, "request_id": request_id}
@@ -177,4 +195,4 @@ async def _refuse(request: WebSocketRequest, error: Exception, request_id: str, 
 def _email(path: str) -> str:
     """The inbox in `…/agents/{email}/ws`."""
     segments = path.rstrip("/").split("/")
-    return unquote(segments[-2]).strip().lower() if len(segments) > 2 else ""
+    return fold_address(unquote(segments[-2])) if len(segments) > 2 else ""

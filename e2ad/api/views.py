@@ -1,11 +1,15 @@
 """Shapes that several resources share."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
-__all__ = ["ConfirmQuery", "Limit", "PageQuery", "PermanentQuery"]
+from e2ad.api.shapes import Instant
+from e2ad.core.events import rfc3339
+
+__all__ = ["ConfirmQuery", "Cursor", "Limit", "PageQuery", "PermanentQuery", "optional_instant"]
 
 Limit = Annotated[int, Meta(ge=1, le=100, description="rows of a page")]
 Cursor = Annotated[str, Meta(description="where the list goes on: next_cursor of the page before")]
@@ -32,3 +36,8 @@ class PermanentQuery:
 
     confirm: Literal["DELETE"]
     permanent: bool = False
+
+
+def optional_instant(at: datetime | None) -> Instant | UnsetType:
+    """The time as text; a member that is absent for what has not happened."""
+    return UNSET if at is None else rfc3339(at)

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.shapes import Instant
+from e2ad.api.views import optional_instant
 from e2ad.core.events import rfc3339
 from e2ad.gateway.messages import Reading
 from e2ad.storage.messages import Message, Summary
@@ -246,7 +247,7 @@ def summary_view(row: Summary, *, with_size: bool = True) -> MessageSummaryView:
         reply_to=(row.reply_to_addresses or UNSET) if inbound else UNSET,
         conversation_id=row.conversation_id if row.threaded else UNSET,
         size_bytes=(row.size_bytes or UNSET) if with_size else UNSET,
-        deleted_at=rfc3339(row.deleted_at) if row.deleted_at else UNSET,
+        deleted_at=optional_instant(row.deleted_at),
         review_status=row.review_status or UNSET,
         flagged=row.flagged or UNSET,
         flag_reason=row.flag_reason or UNSET,
@@ -279,7 +280,7 @@ def message_view(reading: Reading) -> MessageView:
         sender_name=row.sender_name or UNSET,
         automation=row.automation or UNSET,
         size_bytes=row.size_bytes or UNSET,
-        deleted_at=rfc3339(row.deleted_at) if row.deleted_at else UNSET,
+        deleted_at=optional_instant(row.deleted_at),
         review_status=row.review_status or UNSET,
         flagged=row.flagged or UNSET,
         flag_reason=row.flag_reason or UNSET,

@@ -6,7 +6,7 @@ from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
 from e2ad.api.shapes import Instant
-from e2ad.api.views import Cursor, Limit
+from e2ad.api.views import Cursor, Limit, optional_instant
 from e2ad.core.events import rfc3339
 from e2ad.gateway.webhooks import Filters
 from e2ad.storage.webhooks import Delivery, Webhook
@@ -51,17 +51,19 @@ EventType = Literal[
 ]
 """`core.events.EVENT_TYPES`, spelled out for the schema; a test holds the two equal."""
 
-WebhookUrl = Annotated[str, Meta(min_length=1, max_length=2048, description="https, a public host name")]
-Description = Annotated[str, Meta(max_length=200)]
+# What follows is bounded by rules of the gateway (400), not by the schema (422): see contract, webhooks.
+WebhookUrl = Annotated[str, Meta(min_length=1, description="https, a public host name, at most 2048 characters")]
+Description = Annotated[str, Meta(description="at most 200 characters, no line breaks")]
+FilterValues = Annotated[list[str], Meta(description="at most 50 values")]
 
 
 @frozen
 class WebhookFiltersRequest:
     """Restrictions: any value inside a list, every list given."""
 
-    agent_emails: Annotated[list[str], Meta(max_length=50)] | UnsetType = UNSET
-    conversation_ids: Annotated[list[str], Meta(max_length=50)] | UnsetType = UNSET
-    labels: Annotated[list[str], Meta(max_length=50)] | UnsetType = UNSET
+    agent_emails: FilterValues | UnsetType = UNSET
+    conversation_ids: FilterValues | UnsetType = UNSET
+    labels: FilterValues | UnsetType = UNSET
 
 
 @frozen
@@ -226,9 +228,9 @@ def webhook_view(webhook: Webhook) -> WebhookView:
         filters=filters_view(webhook),
         enabled=webhook.enabled,
         created_at=rfc3339(webhook.created_at),
-        auto_disabled_at=rfc3339(webhook.auto_disabled_at) if webhook.auto_disabled_at else UNSET,
+        auto_disabled_at=optional_instant(webhook.auto_disabled_at),
         auto_disabled_reason=webhook.auto_disabled_reason or UNSET,
-        last_delivered_at=rfc3339(webhook.last_delivered_at) if webhook.last_delivered_at else UNSET,
+        last_delivered_at=optional_instant(webhook.last_delivered_at),
     )
 
 
@@ -242,7 +244,7 @@ def delivery_view(delivery: Delivery) -> WebhookDeliveryView:
         next_retry_at=rfc3339(delivery.next_attempt_at),
         created_at=rfc3339(delivery.created_at),
         event_id=delivery.event_id or UNSET,
-        last_attempt_at=rfc3339(delivery.last_attempt_at) if delivery.last_attempt_at else UNSET,
+        last_attempt_at=optional_instant(delivery.last_attempt_at),
         last_error=delivery.last_error or UNSET,
         last_status_code=UNSET if delivery.last_status_code is None else delivery.last_status_code,
         response_excerpt=delivery.response_excerpt or UNSET,

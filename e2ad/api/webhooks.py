@@ -1,7 +1,5 @@
 """Webhooks: subscriptions to events, their secrets, their deliveries."""
 
-from datetime import datetime
-
 from msgspec import UNSET
 
 from e2ad.api.operation import Call, Result, operation
@@ -25,7 +23,7 @@ from e2ad.api.webhook_views import (
     webhook_view,
 )
 from e2ad.core import errors
-from e2ad.core.events import parse_rfc3339, rfc3339
+from e2ad.core.events import rfc3339
 from e2ad.gateway.webhooks import V1, Surface, WebhookDraft, WebhookRegistry
 from e2ad.storage import webhooks as table
 from e2ad.storage.webhooks import Change
@@ -68,15 +66,12 @@ def registry(services: Services, surface: Surface = V1) -> WebhookRegistry:
 )
 async def list_webhooks(call: Call[PageQuery, None]) -> PageWebhookView:
     """The account's webhooks, newest first."""
-    query, account_id, cursors = call.query, call.principal.account_id, call.services.cursors
-    before: tuple[datetime, str] | None = None
-    if query.cursor:
-        at, webhook_id = cursors.open(query.cursor, account_id, "webhooks", {}, length=2)
-        before = (parse_rfc3339(at), webhook_id)
-    found = await table.page(call.services.db, account_id, surface=V1.name, before=before, limit=query.limit + 1)
-    page, cursor = found[: query.limit], None
-    if len(found) > query.limit:
-        cursor = cursors.seal(account_id, "webhooks", {}, [rfc3339(page[-1].created_at), page[-1].id])
+    query, account_id = call.query, call.principal.account_id
+    walk = call.services.cursors.walk(account_id, "webhooks")
+    found = await table.page(
+        call.services.db, account_id, surface=V1.name, before=walk.start(query.cursor), limit=query.limit + 1
+    )
+    page, cursor = walk.page(found, query.limit, lambda webhook: (webhook.created_at, webhook.id))
     return PageWebhookView([webhook_view(webhook) for webhook in page], cursor)
 
 
@@ -88,6 +83,7 @@ async def list_webhooks(call: Call[PageQuery, None]) -> PageWebhookView:
     summary="Create a webhook",
     body=CreateWebhookRequest,
     success={201: CreateWebhookResponse},
+    location="/v1/webhooks/{id}",
     errors=(
         errors.InvalidWebhookUrl,
         errors.InvalidEventType,
@@ -224,27 +220,21 @@ async def test_webhook(call: Call[None, TestWebhookRequest]) -> TestWebhookRespo
 )
 async def list_webhook_deliveries(call: Call[ListDeliveriesQuery, None]) -> PageWebhookDeliveryView:
     """What was and will be sent to a webhook, newest first."""
-    query, account_id, cursors = call.query, call.principal.account_id, call.services.cursors
+    query, account_id = call.query, call.principal.account_id
     webhook_id, status = call.path["id"], query.status or None
-    filters = {"webhook": webhook_id, "status": status}
-    before: tuple[datetime, str] | None = None
-    if query.cursor:
-        at, delivery_id = cursors.open(query.cursor, account_id, "deliveries", filters, length=2)
-        before = (parse_rfc3339(at), delivery_id)
+    walk = call.services.cursors.walk(account_id, "deliveries", {"webhook": webhook_id, "status": status})
     found = await table.deliveries(
         call.services.db,
         account_id,
         webhook_id,
         surface=V1.name,
         status=status,
-        before=before,
+        before=walk.start(query.cursor),
         limit=query.limit + 1,
     )
     if found is None:
         raise errors.NotFound
-    page, cursor = found[: query.limit], None
-    if len(found) > query.limit:
-        cursor = cursors.seal(account_id, "deliveries", filters, [rfc3339(page[-1].created_at), page[-1].id])
+    page, cursor = walk.page(found, query.limit, lambda delivery: (delivery.created_at, delivery.id))
     return PageWebhookDeliveryView([delivery_view(delivery) for delivery in page], cursor)
 
 

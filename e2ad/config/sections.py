@@ -154,7 +154,7 @@ class Smtp:
     handshake_seconds: float = _key(30.0, _at_least(0.1))
     linger_seconds: float = _key(2.0, _at_least(0))
     greeting_delay_seconds: float = _key(0.0, _between(0, 60))
-    data_bytes_per_second: int = _key(1024, _at_least(0))
+    data_bytes_per_second: int = _key(1024, _at_least(1))
     data_grace_seconds: float = _key(30.0, _at_least(0))
     max_header_bytes: int = _key(262_144, _at_least(16_384))
     max_idle_commands: int = _key(200, _at_least(10))
@@ -175,6 +175,10 @@ class Http:
     max_connections: int = _key(4000, _at_least(1))
     header_seconds: float = _key(10.0, _at_least(0.1))
     keep_alive_seconds: float = _key(120.0, _at_least(1))
+    max_head_bytes: int = _key(32_768, _between(4096, 1_048_576))
+    body_seconds: float = _key(60.0, _at_least(1))
+    request_seconds: float = _key(60.0, _at_least(1))
+    send_seconds: float = _key(30.0, _at_least(1))
 
 
 @frozen
@@ -197,7 +201,7 @@ class Dns:
     timeout_seconds: float = _key(5.0, _between(0.1, 60))
     attempt_seconds: float = _key(2.0, _between(0.05, 30))
     cache_entries: int = _key(4096, _at_least(16))
-    concurrency: int = _key(64, _at_least(1))
+    concurrency: int = _key(256, _at_least(8))
 
 
 @frozen

@@ -1,1 +1,19 @@
-"""core."""
+"""The rules of e2ad, as values and functions that anybody can call with nothing running.
+
+- Addresses: `address` (mailboxes, the two paths, domains), `slug` (which of them an agent may have).
+- A mail, read: `mime` is the door; behind it `mime_header`, `mime_address`, `mime_parts` and `mime_body`,
+  `charset`, `flowed`, `html_text`, `quoting` with `quoting_words`, and `defects`, what had to be mended.
+  `message` has the values, `threads` says which mails belong together, `automation` which a machine wrote.
+- A sender, judged: `authentication` (results as values), `alignment` (DMARC's rules without its DNS),
+  `authentication_results` (the field).
+- Going out: `events` (the envelope), `signing` (signatures and tokens), `sealing` (secrets at rest),
+  `delivery` (attempts and outcomes), `retry` and `breaker` (when to try again).
+- `message_filter` with `message_filter_grammar`: the language for listing mail.
+- `failures` and `errors`: every failure with a name, and the one table of what each peer is told.
+
+Rules. Pure: no I/O, no clock, no randomness, no logging; all of these come in as arguments. Values are
+frozen. Whatever a stranger can write is read in time linear in its size, within bounds that are named.
+
+What may go wrong. Reading mail never raises: it degrades and says how. Everything else raises a `Failure`
+with a sentence for the caller, or a `ValueError` that the calling room turns into one.
+"""

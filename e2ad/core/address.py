@@ -22,6 +22,7 @@ __all__ = [
     "NullPath",
     "ReversePath",
     "domain_to_unicode",
+    "fold_address",
     "parse_domain",
     "parse_mailbox",
 ]
@@ -123,6 +124,11 @@ def parse_domain(text: str, *, underscores: bool = False) -> str:
     if (_MAIL_DOMAIN if underscores else _DOMAIN).fullmatch(text) is None:
         raise AddressError("the domain name is malformed")
     return text.lower()
+
+
+def fold_address(text: str) -> str:
+    """An agent's address as a caller spells it, in the one spelling that is stored. Nothing is checked."""
+    return text.strip().lower()
 
 
 def domain_to_unicode(domain: str) -> str:

@@ -13,7 +13,9 @@ from e2ad.core.authentication import Authentication
 __all__ = ["authentication_results", "foreign_claims"]
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
-_COMMENT: Final = re.compile(rb"\([^()]*\)")
+_COMMENT: Final = re.compile(rb"\((?:[^()\\]|\\.)*+\)", re.DOTALL)
+_QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
+_NESTED: Final = 8
 _AUTHSERV: Final = re.compile(rb"[ \t\r\n]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))")
 _RESULT_FIELDS: Final = ("authentication-results", "arc-authentication-results")
 _OUR_PREFIX: Final = "x-e2a-auth-"
@@ -69,8 +71,15 @@ def _quote(value: str) -> str:
 
 def _speakers(name: str, value: bytes) -> set[bytes]:
     # The first word, comments aside; of an ARC field the first word behind i=.
-    text = _COMMENT.sub(b" ", value[:1024])
+    text = value[:1024]
+    for _ in range(_NESTED):
+        # RFC 5322 section 3.2.2: a comment may stand in a comment; the innermost go first.
+        text, found = _COMMENT.subn(b" ", text)
+        if not found:
+            break
     if name.startswith("arc-"):
         text = text.partition(b";")[2]
     match = _AUTHSERV.match(text)
-    return set() if match is None else {(match[1] or match[2] or b"").lower()}
+    if match is None:
+        return set()
+    return {(match[2] or _QUOTED_PAIR.sub(rb"\1", match[1] or b"")).lower()}

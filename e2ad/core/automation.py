@@ -4,6 +4,7 @@ It matters because two machines that answer each other never stop. No field prov
 wrote a mail; these prove that none did.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -42,6 +43,7 @@ _REPORTS: Final = {
     "disposition-notification": Automation.AUTO_REPLIED,
     "feedback-report": Automation.AUTO_GENERATED,
 }
+_COMMENT: Final = re.compile(r"\([^()]*+\)")
 _SUPPRESS: Final = frozenset({"all", "oof", "autoreply"})
 
 
@@ -91,7 +93,8 @@ def with_null_reverse_path(found: Automation | None) -> Automation:
 
 
 def _word(value: str | None) -> str:
-    words = (value or "")[:200].lower().replace(";", " ").replace("(", " ").split()
+    # RFC 3834 section 5: comments may stand on either side of the keyword.
+    words = _COMMENT.sub(" ", (value or "")[:200].lower()).replace(";", " ").replace("(", " ").split()
     return words[0] if words else ""
 
 

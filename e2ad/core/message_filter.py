@@ -15,8 +15,8 @@ from attrs import evolve, field, frozen
 
 from e2ad.core.errors import InvalidFilter
 from e2ad.core.message_filter_grammar import (
-    All,
-    Any,
+    AllOf,
+    AnyOf,
     Created,
     Label,
     Node,
@@ -90,9 +90,9 @@ def _merge(node: Node) -> Node:
     match node:
         case Not(inner):
             return Not(_merge(inner))
-        case Any(nodes):
+        case AnyOf(nodes):
             return joined(Any, _one_text_each([_merge(inner) for inner in nodes]))
-        case All(nodes):
+        case AllOf(nodes):
             merged = [_merge(inner) for inner in nodes]
             refused = [inner.node for inner in merged if isinstance(inner, Not)]
             kept = [inner for inner in merged if not isinstance(inner, Not)]
@@ -132,9 +132,9 @@ def _path(node: Node) -> str:
             return " && ".join(f"({part})" for part in parts)
         case Not(inner):
             return f"!({_path(inner)})"
-        case All(nodes):
+        case AllOf(nodes):
             return " && ".join(f"({_path(inner)})" for inner in nodes)
-        case Any(nodes):
+        case AnyOf(nodes):
             return " || ".join(f"({_path(inner)})" for inner in nodes)
         case _:
             assert_never(node)
@@ -145,7 +145,7 @@ def _bounds(node: Node) -> Bounds:
     waiting = [node]
     while waiting:
         match waiting.pop():
-            case All(nodes):
+            case AllOf(nodes):
                 waiting.extend(nodes)
             case Text("s", _, like) if like != "%":
                 bounds = evolve(bounds, subject_like=_longer(bounds.subject_like, like))

@@ -28,8 +28,8 @@ from e2ad.core.events import parse_rfc3339
 __all__ = [
     "MAX_DEPTH",
     "MAX_NODES",
-    "All",
-    "Any",
+    "AllOf",
+    "AnyOf",
     "Created",
     "Label",
     "Node",
@@ -91,20 +91,20 @@ class Not:
 
 
 @frozen
-class All:
+class AllOf:
     """Conjunction."""
 
     nodes: "tuple[Node, ...]"
 
 
 @frozen
-class Any:
+class AnyOf:
     """Disjunction."""
 
     nodes: "tuple[Node, ...]"
 
 
-Node: TypeAlias = Text | Label | Created | Not | All | Any
+Node: TypeAlias = Text | Label | Created | Not | AllOf | AnyOf
 
 
 def parse(text: str) -> Node:
@@ -116,7 +116,7 @@ def parse(text: str) -> Node:
     return _Parser(text).parse()
 
 
-def joined(kind: type[All] | type[Any], nodes: Sequence[Node]) -> Node:
+def joined(kind: type[AllOf] | type[AnyOf], nodes: Sequence[Node]) -> Node:
     """The nodes under one `kind`; one alone needs none."""
     return nodes[0] if len(nodes) == 1 else kind(tuple(nodes))
 

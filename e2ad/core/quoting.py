@@ -29,6 +29,7 @@ MAX_ATTRIBUTIONS: Final = 500
 """Lines that end in a colon and are looked at closely; a hostile text has a hundred thousand."""
 
 _QUOTE_MARKS: Final = (">", "＞")
+_OPENINGS: Final = frozenset(">＞-_=*\u2500")
 _DASHED: Final = re.compile(r"[-_=*]{2,}\s*([^-_=*\s].{0,60}?)\s*[-_=*]{2,}:?")
 _RULE: Final = re.compile(r"[-_=*\u2500]{5,}")
 _LIST_FOOTER: Final = re.compile(r"_{20,}")
@@ -60,10 +61,13 @@ def new_text(text: str, history_at: frozenset[int] = frozenset(), *, forwarded: 
     Returns:
         The new part without blank lines around it; "" when the mail is nothing but quotation.
     """
-    lines = text.split("\n")
     probes = _probes(text)
-    forward = _first_forward(probes)
-    cut = _first_separator(probes, history_at, forwarded=forwarded)
+    suspects = _suspects(probes, history_at)
+    if not suspects:
+        return text.strip("\n").rstrip()
+    lines = text.split("\n")
+    forward = _first_forward(probes, suspects)
+    cut = _first_separator(probes, suspects, history_at, forwarded=forwarded)
     if cut is not None and (forward is None or cut < forward):
         if not any(probe and not _is_quoted(probe) for probe in probes[:cut]):
             return text.strip()  # nothing above it: the block is all there is to read
@@ -83,6 +87,15 @@ def _probes(text: str) -> list[str]:
     ]
 
 
+def _suspects(probes: list[str], history_at: frozenset[int]) -> list[int]:
+    """The only lines that can be an attribution, a title, a label, a rule or a quotation; mostly there are none."""
+    return [
+        number
+        for number, probe in enumerate(probes)
+        if probe and (probe[0] in _OPENINGS or ":" in probe or "：" in probe or number in history_at)
+    ]
+
+
 def _trimmed(lines: list[str]) -> str:
     return "\n".join(lines).strip("\n").rstrip()
 
@@ -91,10 +104,11 @@ def _is_quoted(probe: str) -> bool:
     return probe.startswith(_QUOTE_MARKS)
 
 
-def _first_forward(probes: list[str]) -> int | None:
+def _first_forward(probes: list[str], suspects: list[int]) -> int | None:
     """The line that opens a forwarded message."""
-    for number, probe in enumerate(probes):
-        if not probe or _is_quoted(probe):
+    for number in suspects:
+        probe = probes[number]
+        if _is_quoted(probe):
             continue
         if probe[0] in "-_=*" and (dashed := _DASHED.fullmatch(probe)) and _title(dashed[1]) in FORWARD_TITLES:
             return number
@@ -107,10 +121,13 @@ def _title(words: str) -> str:
     return words.rstrip(" :：").lstrip()
 
 
-def _first_separator(probes: list[str], history_at: frozenset[int], *, forwarded: bool) -> int | None:
+def _first_separator(
+    probes: list[str], suspects: list[int], history_at: frozenset[int], *, forwarded: bool
+) -> int | None:
     """The line from which on everything is history: a separator, or a block of header labels."""
-    for number, probe in enumerate(probes):
-        if not probe or _is_quoted(probe):
+    for number in suspects:
+        probe = probes[number]
+        if _is_quoted(probe):
             continue
         if number in history_at and not forwarded and not _quotes_follow(probes, number):
             return number
@@ -157,7 +174,7 @@ def _above_rule(probes: list[str], number: int) -> int:
 def _without_quotes(lines: list[str], probes: list[str], history_at: frozenset[int]) -> str:
     """Drop attribution and quotation where nothing new follows, or where nothing new came before."""
     lines, probes = _without_signature(lines, probes)
-    quoted = [_is_quoted(probe) for probe in probes]
+    quoted = [probe.startswith(_QUOTE_MARKS) for probe in probes]
     for number in sorted(history_at):
         _mark_marked(probes, quoted, number)
     cut = _mark_attributions(probes, quoted)

@@ -1,8 +1,15 @@
 """The daemon: how the rooms are put together, started, watched and stopped.
 
-`tree` is the nursery tree of one process and the only place that builds collaborators;
-`processes` supervises several of them, over a `lifeline` each; `systemd` speaks to the service manager; `operate`
-has what an operator does without a running daemon. Nesting is the shutdown order.
+- `tree` is the nursery tree of one process and the only place that builds collaborators.
+- `processes` supervises several of them, over a `lifeline` each.
+- `systemd` speaks to the service manager, `signals` turns SIGTERM and SIGINT into an event.
+- `operate` has what an operator does without a running daemon.
+
+Rules. Nesting is the shutdown order: doors, engine room, database. Each storey has its grace, and what
+ignores it is cancelled; all of them together stay below the unit's TimeoutStopSec.
+
+What may go wrong. A task that dies before it has started is a wrong configuration and fatal at once; one
+that dies later is started again, as often as its policy says (`e2ad.supervisor`).
 """
 
 from e2ad.daemon.operate import Founded, MigrationFailed, bootstrap, migrate

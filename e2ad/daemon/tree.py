@@ -32,6 +32,7 @@ from e2ad.gateway import accounts
 from e2ad.gateway.directory import Directory
 from e2ad.gateway.intake import Intake, StoredArrival
 from e2ad.gateway.receive import Receiver
+from e2ad.listeners import open_listeners
 from e2ad.mailauth.authenticator import AuthenticationSettings, Authenticator
 from e2ad.mailauth.resolver import Resolver, ResolverSettings
 from e2ad.smtp import server as smtp_server
@@ -131,22 +132,22 @@ class _House:
     intake: Intake
     hub: Hub
     runner: runner.Runner
+    poster: Poster
     services: Services
     stream_handler: stream.StreamHandler
 
     @classmethod
     def build(cls, config: Config, database: Database) -> "_House":
         keys = KeyRing(config.signing.secrets)
-        resolver = Resolver(
-            ResolverSettings(
-                nameservers=config.dns.nameservers,
-                stub_zones=config.dns.stub_zones,
-                timeout_seconds=config.dns.timeout_seconds,
-                attempt_seconds=config.dns.attempt_seconds,
-                cache_entries=config.dns.cache_entries,
-                concurrency=config.dns.concurrency,
-            )
+        asking = ResolverSettings(
+            nameservers=config.dns.nameservers,
+            stub_zones=config.dns.stub_zones,
+            timeout_seconds=config.dns.timeout_seconds,
+            attempt_seconds=config.dns.attempt_seconds,
+            cache_entries=config.dns.cache_entries,
+            concurrency=config.dns.concurrency,
         )
+        resolver = Resolver(asking)
         authenticator = Authenticator(
             AuthenticationSettings(
                 deadline_seconds=config.authentication.deadline_seconds,
@@ -155,10 +156,12 @@ class _House:
             ),
             resolver,
         )
-        egress = Egress(config.egress, resolver)
+        # Not the one that mail is judged with: strangers' silent name servers can use up all of its questions.
+        egress = Egress(config.egress, Resolver(asking))
         hub = Hub(StreamReads(database), keys, config.websocket)
         contents = StoredContents(database, ByteBudget(config.webhooks.memory_bytes))
-        webhooks = runner.Runner(database, Webhooks(Poster(egress), keys, contents), config.webhooks)
+        poster = Poster(egress)
+        webhooks = runner.Runner(database, Webhooks(poster, keys, contents), config.webhooks)
         directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
 
         def on_stored(arrivals: Sequence[StoredArrival]) -> None:
@@ -167,16 +170,7 @@ class _House:
                 webhooks.kick(arrival.message.event_id for arrival in arrivals)
 
         closing = trio.Event()
-        services = Services.build(
-            database,
-            config,
-            keys,
-            directory=directory,
-            hub=hub,
-            resolver=resolver,
-            egress=egress,
-            draining=closing.is_set,
-        )
+        services = Services.build(database, config, keys, egress=egress, resolver=resolver, draining=closing.is_set)
         listener = Listener(database.dsn)
         return cls(
             config=config,
@@ -190,8 +184,9 @@ class _House:
             intake=Intake(database, outbox=config.features.outbox, on_stored=on_stored, on_usage=directory.used),
             hub=hub,
             runner=webhooks,
+            poster=poster,
             services=services,
-            stream_handler=stream.StreamHandler(services),
+            stream_handler=stream.StreamHandler(services, hub),
         )
 
 
@@ -231,6 +226,7 @@ async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> N
     try:
         await supervise(PATIENT, "deliveries", house.runner.run, house.closing, task_status=task_status)
     finally:
+        house.poster.close()
         house.runner_done.set()
 
 
@@ -261,21 +257,29 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
     if "http" in roles:
         await nursery.start(supervise, PATIENT, "hub", house.hub.run, closing)
         with _naming("http", config.http.host, config.http.port):
-            listeners = await front.listen(config.http.host, config.http.port, reuse_port=reuse_port)
+            listeners = await open_listeners(config.http.host, config.http.port, reuse_port=reuse_port)
         http = _address(listeners)
         house.services.public_url = config.http.public_url or url_of(http)
         handler = house.stream_handler
         app = build_app(house.services)
         await nursery.start(
-            supervise, FATAL, "http", front.serve, app, handler, listeners, _front_settings(config), closing
+            supervise, FATAL, "http", front.serve, app, handler, listeners, front.Settings.of(config.http), closing
         )
         if config.features.dashboard:
             with _naming("dashboard", config.dashboard.host, config.dashboard.port):
-                listeners = await front.listen(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
+                listeners = await open_listeners(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
             dashboard = _address(listeners)
             pages = build_dashboard(house.services)
             await nursery.start(
-                supervise, FATAL, "dashboard", front.serve, pages, handler, listeners, _front_settings(config), closing
+                supervise,
+                FATAL,
+                "dashboard",
+                front.serve,
+                pages,
+                handler,
+                listeners,
+                front.Settings.of(config.http),
+                closing,
             )
     if "smtp" in roles:
         receiver = Receiver.build(
@@ -285,7 +289,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             max_received_fields=config.smtp.max_received_fields,
         )
         with _naming("smtp", config.smtp.host, config.smtp.port):
-            listeners = await smtp_server.open_listeners(config.smtp.host, config.smtp.port, reuse_port=reuse_port)
+            listeners = await open_listeners(config.smtp.host, config.smtp.port, reuse_port=reuse_port)
         smtp = _address(listeners)
         await nursery.start(
             supervise, FATAL, "smtp", smtp_server.serve, _smtp_settings(config), receiver, listeners, closing
@@ -303,14 +307,6 @@ def _naming(door: str, host: str, port: int) -> Iterator[None]:
         raise CannotListen(
             f"{door} cannot listen on {where}: {error.strerror or error}; set {door}.host and {door}.port"
         ) from error
-
-
-def _front_settings(config: Config) -> front.Settings:
-    return front.Settings(
-        max_connections=config.http.max_connections,
-        header_seconds=config.http.header_seconds,
-        keep_alive_seconds=config.http.keep_alive_seconds,
-    )
 
 
 def _smtp_settings(config: Config) -> SmtpSettings:

@@ -25,16 +25,14 @@ def build_dashboard(services: Services) -> QuartTrio:
 
     @app.get("/")
     async def home() -> str:
-        smtp = services.config.smtp
+        smtp, relay = services.config.smtp, services.config.relay
         return await render_template(
             "home.html",
             version=__version__,
             api_url=services.public_url,
             shared_domain=services.shared_domain,
             smtp_domain=smtp.domain,
-            outbound="captured here"
-            if not services.config.relay.host
-            else f"sent through {services.config.relay.host}",
+            outbound=f"sent through {relay.host}" if relay.host else "kept here; none leaves this deployment",
         )
 
     @app.after_request

@@ -106,7 +106,8 @@ class Hub:
             self._news.set()
 
     def scan(self) -> None:
-        """Notifications may have been missed: look for events that no socket was given."""
+        """Notifications may have been missed: look for events that no socket was given, and for new secrets."""
+        self._stale.update(room.account_id for room in self._rooms)
         self._scan_wanted = True
         self._news.set()
 
@@ -142,9 +143,16 @@ class Hub:
         member = self._join(socket, account_id, agent_email, classic=classic)
         self._nursery.start_soon(self._begin, member, after)
         try:
+            await self._hear_out(member)
+        finally:
+            # The socket is its caller's again: who waits for a goodbye to be answered waits in vain.
+            member.closed.set()
+
+    async def _hear_out(self, member: Member) -> None:
+        try:
             with member.scope:
                 while True:
-                    await socket.get_message()  # clients have nothing to say; reading keeps pongs coming
+                    await member.socket.get_message()  # clients have nothing to say; reading keeps pongs coming
         except ConnectionClosed as error:
             if member.leaving is None and error.reason is not None:
                 member.leaving = (error.reason.code, error.reason.reason or "")
@@ -231,7 +239,8 @@ class Hub:
                 if room.secret is None:
                     self._stale.add(room.account_id)
                     member.missed = member.draining
-                    self.scan()
+                    self._scan_wanted = True
+                    self._news.set()
                     continue
                 frame = self._frame(room, event)
             self._offer(member, frame)
@@ -257,6 +266,9 @@ class Hub:
                 await self._send(member, member.pending.popleft())
         except ConnectionClosed:
             member.pending.clear()
+        except Exception:  # it ends this socket; all others would go down with the hub
+            log.exception("frame not sent")
+            self._close(member, 1011, "internal_error")
         finally:
             member.busy = False
 
@@ -265,8 +277,7 @@ class Hub:
             await member.socket.send_message(frame.text(classic=member.classic))
         if scope.cancelled_caught:
             # A frame is half on its way: nothing sensible can be said behind it.
-            if member.leaving is None:
-                member.leaving = (1013, "slow_consumer")
+            member.leaving = member.leaving or (1013, "slow_consumer")
             member.closed.set()
             member.scope.cancel()
         member.sent += 1
@@ -339,14 +350,13 @@ class Hub:
             with trio.move_on_after(self._settings.poll_seconds) as waited:
                 await self._news.wait()
             self._news = trio.Event()
-            if waited.cancelled_caught:
-                self._scan_wanted = True
+            self._scan_wanted |= waited.cancelled_caught
             try:
                 await self._read()
             except Exception as error:  # noqa: BLE001 - what was to be read is in the log, and a scan will find it
                 log.warning("events not read for sockets", error=maillog.reason_of(error))
                 await trio.sleep(RETRY_SECONDS)
-                self.scan()
+                self.scan()  # which asks for every secret again as well
 
     async def _read(self) -> None:
         while self._stale:
@@ -374,12 +384,7 @@ class Hub:
 
     async def _scan(self) -> None:
         """Find events of the last while that a socket was not given. Joined sockets only: the others drain."""
-        sinces: list[tuple[str, str, datetime]] = []
-        for room in self._rooms:
-            joined = [member.joined_at for member in room.members if member.joined_at is not None]
-            if joined:
-                since = min(joined) if self._scanned_at is None else max(min(joined), self._scanned_at)
-                sinces.append((room.account_id, room.agent_email, since - TRAIL))
+        sinces = self._rooms.sinces(self._scanned_at, TRAIL)
         if not sinces:
             self._scanned_at = None
             return
@@ -388,9 +393,8 @@ class Hub:
         unknown = [(r.account_id, r.event_id) for r in recent if self._rooms.lack(r, TRAIL)]
         for first in range(0, len(unknown), READ_BATCH):
             await self._give(unknown[first : first + READ_BATCH])
-        if len(recent) == SCAN_PAGE:
-            # A long gap: the rest is found from here on.
+        self._scanned_at = scanned_at
+        if len(recent) == SCAN_PAGE:  # a long gap: the rest is found from here on
             self._scanned_at = recent[-1].created_at + TRAIL
-            self.scan()
-        else:
-            self._scanned_at = scanned_at
+            self._scan_wanted = True
+            self._news.set()

@@ -8,6 +8,7 @@ A response counts from its status line on. Of its body a short excerpt is kept; 
 slower than a moment costs the connection, not the delivery.
 """
 
+import ssl
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from typing import Final
@@ -27,7 +28,11 @@ IDLE_SECONDS: Final = 30.0
 IDLE_PER_ORIGIN: Final = 16
 IDLE_TOTAL: Final = 256
 _HEAD_BYTES: Final = 65536
+_INFORMATIONAL: Final = 20
+"""Interim responses (1xx) that are skipped; without a bound an endpoint has us parse them until the deadline."""
 _READ_BYTES: Final = 16384
+_SEND_BYTES: Final = 262_144
+"""Under TLS what is sent at once is encrypted at once, and nothing else happens meanwhile."""
 
 
 @frozen
@@ -161,7 +166,7 @@ class Poster:
             head = await _receive_head(connection)
             excerpt = await _receive_excerpt(connection)
             protocol = connection.protocol
-            if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
+            if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE and not _says_more(connection):
                 protocol.start_next_cycle()
                 reusable = True
             names: dict[str, str] = {}
@@ -188,9 +193,14 @@ async def _send(target: Target, headers: list[tuple[str, str]], body: bytes, con
         ],
     )
     protocol = connection.protocol
-    parts = (protocol.send(request), protocol.send(h11.Data(data=body)), protocol.send(h11.EndOfMessage()))
+    head = protocol.send(request) or b""
+    protocol.send(h11.Data(data=body))
+    protocol.send(h11.EndOfMessage())
+    view = memoryview(body)
     try:
-        await connection.stream.send_all(b"".join(part for part in parts if part))
+        await connection.stream.send_all(head + body[:_SEND_BYTES])
+        for at in range(_SEND_BYTES, len(body), _SEND_BYTES):
+            await connection.stream.send_all(view[at : at + _SEND_BYTES])
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
         if connection.reused:
             raise _Stale from error
@@ -198,8 +208,8 @@ async def _send(target: Target, headers: list[tuple[str, str]], body: bytes, con
 
 
 async def _receive_head(connection: _Connection) -> h11.Response:
-    got_some = False
-    while True:
+    got_some, skipped = False, 0
+    while skipped <= _INFORMATIONAL:
         event = connection.protocol.next_event()
         if event is h11.NEED_DATA:
             data = await _read(connection)
@@ -211,13 +221,17 @@ async def _receive_head(connection: _Connection) -> h11.Response:
             connection.protocol.receive_data(data)
         elif isinstance(event, h11.Response):
             return event
-        elif not isinstance(event, h11.InformationalResponse):
+        elif isinstance(event, h11.InformationalResponse):
+            skipped += 1
+        else:
             raise Unreachable("the connection closed without an answer")
+    raise Unreachable(f"more than {_INFORMATIONAL} interim responses and no answer")
 
 
 async def _receive_excerpt(connection: _Connection) -> bytes:
     """The beginning of the body. The rest is read only where that is quick, to save the connection."""
     excerpt = b""
+    # Octets as they are on the wire: a body in chunks of one octet is mostly work, and hardly any body.
     seen = 0
     with trio.move_on_after(EXCERPT_SECONDS):
         while seen < DRAIN_BYTES:
@@ -226,13 +240,35 @@ async def _receive_excerpt(connection: _Connection) -> bytes:
             except h11.RemoteProtocolError:
                 break
             if event is h11.NEED_DATA:
-                connection.protocol.receive_data(await _read(connection))
+                data = await _read(connection)
+                seen += len(data)
+                connection.protocol.receive_data(data)
             elif isinstance(event, h11.Data):
-                seen += len(event.data)
                 excerpt = (excerpt + bytes(event.data))[:EXCERPT_BYTES] if len(excerpt) < EXCERPT_BYTES else excerpt
             else:
                 break
     return excerpt
+
+
+def _says_more(connection: _Connection) -> bool:
+    """Whether octets follow the answer that was asked for.
+
+    They would be taken for the answer to the next delivery on this connection, which may be
+    somebody else's: one origin can serve many. What is still in the socket `_take` sees; what was
+    read from it already is in h11's buffer or, encrypted or not, in that of TLS.
+    """
+    if connection.protocol.trailing_data[0]:
+        return True
+    if not isinstance(connection.stream, trio.SSLStream):
+        return False
+    try:
+        # Never waits: the object works on its buffers alone. Any answer, the end included, is one too many.
+        connection.stream._ssl_object.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        return True
+    return True
 
 
 async def _read(connection: _Connection) -> bytes:

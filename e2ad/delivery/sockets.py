@@ -171,6 +171,16 @@ class Rooms:
         if not of_account:
             del self._accounts[room.account_id]
 
+    def sinces(self, scanned_at: datetime | None, trail: timedelta) -> list[tuple[str, str, datetime]]:
+        """Account, agent, and from when on its sockets may lack something; joined ones only, the others drain."""
+        found: list[tuple[str, str, datetime]] = []
+        for room in self._rooms.values():
+            joined = [member.joined_at for member in room.members if member.joined_at is not None]
+            if joined:
+                since = min(joined) if scanned_at is None else max(min(joined), scanned_at)
+                found.append((room.account_id, room.agent_email, since - trail))
+        return found
+
     def lack(self, recent: RecentEvent, trail: timedelta) -> bool:
         """Whether a socket of the agent that had joined by then, or shortly after, was not given the event."""
         room = self._rooms.get(recent.agent_email)

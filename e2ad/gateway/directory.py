@@ -42,6 +42,7 @@ class Directory:
         self._default_quota = max_storage_bytes
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._usage: OrderedDict[str, int] = OrderedDict()
+        self._generation = 0
 
     async def find(self, mailbox: Mailbox) -> Recipient:
         """The agent for an address: exact first, then without its plus-tag, then the domain's catch-all.
@@ -71,7 +72,11 @@ class Directory:
             return cached.entry
         base = local_part.partition("+")[0]
         candidates = [address] if base == local_part or not base else [address, f"{base}@{domain}"]
+        generation = self._generation
         entry = await storage.find(self._database, candidates, domain)
+        if generation != self._generation:
+            # A change that was announced while we read may be newer than what we read: used, not kept.
+            return entry
         lifetime = UNKNOWN_LIFETIME_SECONDS if entry is None else LIFETIME_SECONDS
         self._cache[address] = _Cached(entry, trio.current_time() + lifetime)
         self._cache.move_to_end(address)
@@ -93,6 +98,7 @@ class Directory:
 
         Plus-tags and catch-alls lead to other addresses of the domain, so the whole domain is forgotten.
         """
+        self._generation += 1
         domain = "@" + agent_email.rpartition("@")[2]
         if agent_email in ("", "*"):
             self._cache.clear()

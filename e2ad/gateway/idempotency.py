@@ -12,7 +12,8 @@ from typing import Final
 from attrs import field, frozen
 
 from e2ad.core.errors import IdempotencyInFlight, IdempotencyKeyReuse, InvalidRequest
-from e2ad.gateway.mint import now
+from e2ad.core.sealing import KeyRing, SealBroken
+from e2ad.gateway.mint import nonce, now
 from e2ad.storage import idempotency as table
 from e2ad.storage.pool import Executor
 
@@ -39,14 +40,19 @@ class Claim:
     account_id: str
     key: str
     mark: table.Mark = field(repr=False)
+    keys: KeyRing = field(repr=False)
 
     async def finish(self, executor: Executor, status: int, content_type: str, body: bytes) -> None:
-        """Store the answer. In the transaction of the effect both become true together.
+        """Store the answer, sealed: it may hold a secret that is shown this once.
+
+        In the transaction of the effect both become true together.
 
         Raises:
             IdempotencyInFlight: another process took the claim over; the transaction must roll back.
         """
-        if not await table.finish(executor, self.account_id, self.key, self.mark, status, content_type, body):
+        context = _context(self.account_id, self.key)
+        sealed = self.keys.seal(body.decode(), context=context, nonce=nonce())
+        if not await table.finish(executor, self.account_id, self.key, self.mark, status, content_type, sealed):
             raise IdempotencyInFlight
 
     async def release(self, executor: Executor) -> None:
@@ -59,6 +65,7 @@ class Idempotency:
     """Claims and replays; one a process."""
 
     executor: Executor
+    keys: KeyRing
 
     async def claim(self, account_id: str, key: str, route: str, body: bytes) -> Claim | Replay:
         """Take the key for this request, or get the first request's answer.
@@ -69,7 +76,7 @@ class Idempotency:
         Raises:
             InvalidRequest: the key is longer than 255 characters.
             IdempotencyInFlight: the first request is still running.
-            IdempotencyKeyReuse: the key belongs to another request.
+            IdempotencyKeyReuse: the key belongs to another request, or the answer under it can no longer be opened.
         """
         if len(key) > MAX_KEY_CHARACTERS or "\0" in key:
             raise InvalidRequest(f"Idempotency-Key must have at most {MAX_KEY_CHARACTERS} characters")
@@ -86,14 +93,27 @@ class Idempotency:
         )
         match taken:
             case table.Mark():
-                return Claim(account_id, key, taken)
+                return Claim(account_id, key, taken, self.keys)
             case table.Stored(status=None):
                 raise IdempotencyInFlight
             case table.Stored() if taken.fingerprint != fingerprint:
                 raise IdempotencyKeyReuse
-            case _:
-                return Replay(taken.status or 200, taken.content_type or "application/json", taken.body or b"")
+            case table.Stored():
+                answer = self._opened(account_id, key, taken)
+                return Replay(taken.status or 200, taken.content_type or "application/json", answer)
+
+    def _opened(self, account_id: str, key: str, stored: table.Stored) -> bytes:
+        try:
+            return self.keys.unseal(stored.body or b"", context=_context(account_id, key)).encode()
+        except SealBroken as error:
+            # The effect has happened and its answer is lost: another try would find the same.
+            message = "the answer of the first request cannot be told again: look for its effect, or use another key"
+            raise IdempotencyKeyReuse(message) from error
 
     async def sweep(self) -> int:
         """Drop keys that are older than a day; returns how many."""
         return await table.sweep(self.executor, now() - timedelta(seconds=KEPT_SECONDS))
+
+
+def _context(account_id: str, key: str) -> str:
+    return f"idempotency:{account_id}:{key}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import msgspec
+import structlog
 import trio
 from attrs import define, field, frozen
 
@@ -22,6 +23,8 @@ from e2ad.storage.intake import NewMessage, Reference, Stored
 from e2ad.storage.pool import Database
 
 __all__ = ["Arrival", "Intake", "StoredArrival"]
+
+log = structlog.get_logger("e2ad.gateway")
 
 MAX_MESSAGES = 64
 MAX_BYTES = 16 * 1024 * 1024
@@ -92,6 +95,11 @@ class _Submission:
     ids: tuple[str, ...] = ()
     error: Exception | None = None
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for it any more: its sender was told to come again."""
+        return not self.arrivals
+
 
 class Intake:
     """The one writer of mail in this process.
@@ -129,10 +137,16 @@ class Intake:
 
         Cancellation:
             The mail may or may not be stored; the caller must not answer 250. A repeat is recognised.
+            What still waits for its turn is let go at once: while the database stands still, mails that
+            nobody waits for must not fill the memory, nor be stored before those that somebody does.
         """
         submission = _Submission(tuple(arrivals), sum(arrival.message.size for arrival in arrivals))
         await self._send.send(submission)
-        await submission.done.wait()
+        try:
+            await submission.done.wait()
+        except trio.Cancelled:
+            submission.arrivals = ()
+            raise
         if submission.error is not None:
             raise submission.error
         return submission.ids
@@ -147,11 +161,15 @@ class Intake:
         while True:
             batch = [await self._receive.receive()]
             messages, size = len(batch[0].arrivals), batch[0].size
+            if batch[0].abandoned:
+                continue
             while messages < MAX_MESSAGES and size < MAX_BYTES:
                 try:
                     more = self._receive.receive_nowait()
                 except trio.WouldBlock:
                     break
+                if more.abandoned:
+                    continue
                 batch.append(more)
                 messages, size = messages + len(more.arrivals), size + more.size
             try:
@@ -170,12 +188,14 @@ class Intake:
                 _finish(submission, error=errors.Unavailable())
         except Exception as error:  # noqa: BLE001 - whatever one mail does to the database, the others are stored
             if len(batch) == 1:
-                maillog.intake_poisoned(batch[0].arrivals[0].message.id, error)
+                for arrival in batch[0].arrivals[:1]:
+                    maillog.intake_poisoned(arrival.message.id, error)
                 _finish(batch[0], error=error)
                 return
             maillog.intake_failed(len(batch), error)
             for submission in batch:
-                await self._commit([submission])
+                if not submission.abandoned:
+                    await self._commit([submission])
 
     async def _store(self, batch: Sequence[_Submission]) -> None:
         arrivals = [arrival for submission in batch for arrival in submission.arrivals]
@@ -186,6 +206,13 @@ class Intake:
                 submission,
                 ids=tuple(_final_id(arrival.message.id, outcome, repeats) for arrival in submission.arrivals),
             )
+        try:
+            self._tell(messages, outcome)
+        except Exception:
+            # The mail is on disk and its senders are told so. Whoever did not hear finds it by notification or poll.
+            log.exception("stored mail not announced")
+
+    def _tell(self, messages: Sequence[NewMessage], outcome: Mapping[str, Stored]) -> None:
         fresh = [StoredArrival(m, outcome[m.id].deliveries) for m in messages if outcome[m.id].stored]
         for account_id, storage_bytes in {
             m.account_id: row.storage_bytes for m in messages if (row := outcome[m.id]).storage_bytes is not None

@@ -96,9 +96,7 @@ class RateLimits:
         window = self._window(subject, start)
         # Ours already: no wait, so no other request of this process can come in between.
         if window.reserved < cost and window.used < limit:
-            async with window.lock:
-                if window.reserved < cost:
-                    await self._reserve(subject, window, limit, cost)
+            await self._gain(subject, window, limit, cost)
         allowed = window.reserved >= cost
         if allowed:
             window.reserved -= cost
@@ -118,15 +116,20 @@ class RateLimits:
             self._windows.popitem(last=False)
         return window
 
-    async def _reserve(self, subject: str, window: _Window, limit: int, cost: int) -> None:
-        wanted = max(cost, min(limit // CHUNKS, (limit - window.used) // 2))
+    async def _gain(self, subject: str, window: _Window, limit: int, cost: int) -> None:
         try:
+            # The wait for others of this subject counts too: one after the other they would wait for minutes.
             with trio.fail_after(RESERVE_SECONDS):
-                granted, used = await table.reserve(self.executor, subject, window.start, wanted, limit)
+                async with window.lock:
+                    if window.reserved < cost:
+                        await self._reserve(subject, window, limit, cost)
         except (Failure, trio.TooSlowError, OSError) as error:
             log.warning("rate limits not readable, request let through", subject=subject, error=repr(error))
             window.reserved += cost
-            return
+
+    async def _reserve(self, subject: str, window: _Window, limit: int, cost: int) -> None:
+        wanted = max(cost, min(limit // CHUNKS, (limit - window.used) // 2))
+        granted, used = await table.reserve(self.executor, subject, window.start, wanted, limit)
         window.reserved += granted
         window.used = used
 

@@ -27,8 +27,12 @@ from e2ad.storage.intake import NewMessage
 
 __all__ = ["Receiver"]
 
-LARGE_BYTES = 256 * 1024
-"""Content beyond this is parsed off the event loop: 30 ms for a megabyte would be felt by every session."""
+LARGE_BYTES = 32 * 1024
+"""Content beyond this is parsed off the event loop.
+
+An honest megabyte takes 30 ms; the worst that a sender can think of (a header field or an HTML body of
+nothing but delimiters) takes 1 ms for each KiB, and every session would feel it.
+"""
 
 MAX_TICKETS = 4096
 
@@ -98,7 +102,7 @@ class Receiver:
         Cancellation:
             Before COMMIT nothing is kept; after it everything is. There is no between.
         """
-        parsed = await self._parse(content, null_reverse_path=envelope.reverse_path is NULL_PATH)
+        parsed, sha256 = await self._read(content, null_reverse_path=envelope.reverse_path is NULL_PATH)
         if parsed.received_count > self._max_received_fields:
             raise errors.TooManyHops
         peer = envelope.peer
@@ -110,7 +114,7 @@ class Receiver:
             parsed.author,
             spf=self._tickets.pop(peer.session, None),
         )
-        shared = _Shared.of(envelope, content, parsed, authentication)
+        shared = _Shared.of(envelope, content, sha256, parsed, authentication)
         ids = await self._intake.submit([shared.arrival(recipient) for recipient in envelope.recipients])
         maillog.accepted(
             peer.session,
@@ -123,12 +127,13 @@ class Receiver:
         )
         return ids
 
-    async def _parse(self, content: bytes, *, null_reverse_path: bool) -> ParsedMessage:
+    async def _read(self, content: bytes, *, null_reverse_path: bool) -> tuple[ParsedMessage, bytes]:
+        def work() -> tuple[ParsedMessage, bytes]:
+            return mime.parse(content, null_reverse_path=null_reverse_path), hashlib.sha256(content).digest()
+
         if len(content) <= LARGE_BYTES:
-            return mime.parse(content, null_reverse_path=null_reverse_path)
-        return await trio.to_thread.run_sync(
-            lambda: mime.parse(content, null_reverse_path=null_reverse_path), limiter=self._limiter
-        )
+            return work()
+        return await trio.to_thread.run_sync(work, limiter=self._limiter)
 
 
 @frozen
@@ -149,8 +154,14 @@ class _Shared:
     dedupe_key: bytes
 
     @classmethod
-    def of(cls, envelope: Envelope, content: bytes, parsed: ParsedMessage, authentication: Authentication) -> "_Shared":
-        sha256 = hashlib.sha256(content).digest()
+    def of(
+        cls,
+        envelope: Envelope,
+        content: bytes,
+        sha256: bytes,
+        parsed: ParsedMessage,
+        authentication: Authentication,
+    ) -> "_Shared":
         document = authentication.to_json()
         return cls(
             envelope=envelope,
@@ -164,7 +175,7 @@ class _Shared:
             attachments_json=events.to_json([meta.to_json() for meta in parsed.attachments]),
             defects_json=events.to_json(parsed.defects),
             reference_keys=" ".join(threads.candidates(parsed.in_reply_to, parsed.references)) or None,
-            dedupe_key=hashlib.sha256((parsed.message_id or "").encode() + b"\0" + sha256).digest(),
+            dedupe_key=_dedupe_key(parsed.message_id, sha256),
         )
 
     def arrival(self, recipient: Recipient) -> Arrival:
@@ -241,3 +252,9 @@ class _Shared:
         if parsed.automation is not None:
             data["automation"] = parsed.automation.value
         return data
+
+
+def _dedupe_key(message_id: str | None, sha256: bytes) -> bytes:
+    """Same Message-ID and same bytes is the same mail. Without a Message-ID nobody can say so: two alike are two."""
+    distinction = mint.new_id("") if message_id is None else message_id
+    return hashlib.sha256(distinction.encode() + b"\0" + sha256).digest()

@@ -25,11 +25,12 @@ from e2ad.core.authentication import (
 )
 from e2ad.mailauth.arc_method import check_arc
 from e2ad.mailauth.dkim_method import check_dkim
-from e2ad.mailauth.dmarc_method import Discovery, align, discover, listed_organization
+from e2ad.mailauth.dmarc_method import Discovery, align, discover
 from e2ad.mailauth.engine import Check, evaluate
 from e2ad.mailauth.header_section import RawHeader, read_header
 from e2ad.mailauth.resolver import DnsTemporaryError, Resolver
 from e2ad.mailauth.spf_method import check_spf, spf_identity
+from e2ad.mailauth.suffixes import listed_organization
 
 __all__ = ["AuthenticationSettings", "Authenticator", "SpfTicket"]
 

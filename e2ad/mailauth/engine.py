@@ -73,6 +73,9 @@ class _LinearRelaxed(Relaxed):
 
     @staticmethod
     def canonicalize_body(body: bytes) -> bytes:
+        if body and not body.endswith(b"\r\n"):
+            # Before anything else: the blanks of a last line without its end are blanks at a line's end too.
+            body += b"\r\n"
         if b"  " in body or b"\t" in body:
             body = _BLANK_RUN.sub(b" ", body)
         return correct_empty_body(_strip_trailing_lines(body.replace(b" \r\n", b"\r\n")))

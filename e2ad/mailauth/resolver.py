@@ -1,14 +1,16 @@
-"""The one resolver of the process: dnspython's codec under Trio, with a cache and with bounds.
+"""The resolver: dnspython's codec under Trio, with a cache and with bounds.
 
-Everything that needs DNS asks here, so that one mail's lookups are the next mail's cache hits and
-nobody can make the process ask without limit. "There is no such name" and "there is no such
-record" are answers (an empty list); silence and server failure are `DnsTemporaryError`, since the
-two must never be taken for each other: one is a fact about the domain, the other one about today.
+Everything about mail asks one of these, so that one mail's lookups are the next mail's cache hits
+and nobody can make the process ask without limit; the way out has one of its own. "There is no
+such name" and "there is no such record" are answers (an empty list); silence and server failure
+are `DnsTemporaryError`, since the two must never be taken for each other: one is a fact about the
+domain, the other one about today.
 """
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 import dns.asyncbackend
@@ -24,6 +26,8 @@ import dns.resolver
 import trio
 from attrs import define, frozen
 
+from e2ad.mailauth.suffixes import listed_organization
+
 __all__ = ["DnsTemporaryError", "Resolver", "ResolverSettings"]
 
 _TXT: Final = dns.rdatatype.TXT
@@ -37,6 +41,11 @@ _MAX_ALIASES: Final = 8
 # What fits the smallest common path MTU of IPv6 without fragments (DNS flag day 2020).
 _UDP_PAYLOAD: Final = 1232
 _DNS_PORT: Final = 53
+# The part of all turns that names of one organization may take.
+_SHARES: Final = 8
+# A sender can name answers of 64 KB for all entries of the cache. What mail needs is far smaller.
+_MAX_KEPT_OCTETS: Final = 16_384
+_VALUE_OCTETS: Final = 64
 
 
 class DnsTemporaryError(Exception):
@@ -55,7 +64,7 @@ class ResolverSettings:
         cache_entries: the answers that are kept; the least recently used go first.
         max_ttl_seconds: no answer is kept for longer, whatever its owner says.
         negative_ttl_seconds: the same for "no such name" and "no such record".
-        concurrency: exchanges under way at once.
+        concurrency: exchanges under way at once; about names of one organization an eighth of them.
     """
 
     nameservers: tuple[str, ...] = ()
@@ -110,6 +119,7 @@ class Resolver:
         self._servers = _parse_servers(settings.nameservers) or _system_servers()
         self._stubs = _parse_stubs(settings.stub_zones)
         self._limiter = trio.CapacityLimiter(settings.concurrency)
+        self._shares: dict[str, trio.CapacityLimiter] = {}
         self._cache: OrderedDict[_Question, tuple[float, _Answer]] = OrderedDict()
         self._flights: dict[_Question, _Flight] = {}
         self._backend = dns.asyncbackend.get_backend("trio")
@@ -201,7 +211,7 @@ class Resolver:
         flight = self._flights[question] = _Flight(trio.Event())
         try:
             with trio.move_on_after(self._settings.timeout_seconds):
-                async with self._limiter:
+                async with self._turn(question.name):
                     flight.answer = await self._ask(target, question.rdtype)
             if flight.answer is None:
                 raise DnsTemporaryError(f"no answer from DNS within {self._settings.timeout_seconds:g} s")
@@ -214,12 +224,27 @@ class Resolver:
             flight.done.set()
         return flight.answer
 
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        # A stranger makes us ask with one MAIL command. If his servers never answer, and all his names
+        # together could take every turn, everybody's mail would be told apart by nothing but luck.
+        owner = listed_organization(name)
+        share = self._shares.setdefault(owner, trio.CapacityLimiter(max(1, self._settings.concurrency // _SHARES)))
+        try:
+            async with share, self._limiter:
+                yield
+        finally:
+            if not share.borrowed_tokens and not share.statistics().tasks_waiting:
+                self._shares.pop(owner, None)
+
     async def _ask(self, target: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> _Answer:
-        ttl = self._settings.max_ttl_seconds
+        ttl, asked = self._settings.max_ttl_seconds, target
         for _ in range(_MAX_ALIASES):
             response = await self._exchange(target, rdtype)
             if response.rcode() == dns.rcode.NXDOMAIN:
-                return _Answer((), exists=False, ttl=min(ttl, self._negative_ttl(response)))
+                # RFC 2308 section 2.1: it is the end of a chain of aliases that is not there, the alias itself is.
+                exists = bool(response.answer) or target != asked
+                return _Answer((), exists=exists, ttl=min(ttl, self._negative_ttl(response)))
             try:
                 chain = response.resolve_chaining()
             except dns.exception.DNSException as error:
@@ -304,7 +329,7 @@ class Resolver:
         return answer
 
     def _remember(self, question: _Question, answer: _Answer) -> None:
-        if answer.ttl <= 0:
+        if answer.ttl <= 0 or _octets(answer) > _MAX_KEPT_OCTETS:
             return
         self._cache[question] = (trio.current_time() + answer.ttl, answer)
         if len(self._cache) > self._settings.cache_entries:
@@ -317,6 +342,11 @@ def _dns_name(name: str) -> dns.name.Name | None:
         return dns.name.Name([label.encode("ascii") for label in name.split(".")] + [b""])
     except (UnicodeError, dns.exception.DNSException):
         return None
+
+
+def _octets(answer: _Answer) -> int:
+    """About what it costs to remember: text, and the object around each value."""
+    return sum(_VALUE_OCTETS + (len(value) if isinstance(value, bytes | str) else 256) for value in answer.values)
 
 
 def _value(rdata: Any) -> Any:

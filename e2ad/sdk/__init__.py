@@ -1,7 +1,13 @@
 """The Python client of the full API (`/v1`): no server code, no server dependency.
 
-Rules: one request is one call; failures are `E2AError` with the contract's code; nothing
-retries by itself but `listen`, which reconnects and resumes.
+`client.E2AClient` makes requests, `listening.listen` keeps a socket up and hands over each event, `errors`
+has what they raise.
+
+Rules. One request is one call; nothing retries by itself but `listen`, which reconnects. The server then
+sends again what was not drained, and `listen` leaves out what it has handed over before.
+
+What may go wrong. `E2AError` is an answer, with the contract's code, and says whether to try again;
+`E2AConnectionError` is none at all; `ConnectionRefusedForGood` ends `listen`.
 """
 
 from e2ad.sdk.client import E2AClient

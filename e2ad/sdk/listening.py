@@ -7,26 +7,20 @@ mail comes again after a reconnect, so nothing is lost; `Listening` drops what i
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any, Final, NoReturn
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 import trio
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
-    WebSocketConnection,
-    open_websocket_url,
-)
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 __all__ = ["ConnectionRefusedForGood", "Listening", "listen"]
 
 TRANSIENT: Final = frozenset({1001, 1006, 1011, 1012, 1013})
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
-CONNECT_SECONDS = 30.0
-CLOSE_SECONDS = 5.0
+CONNECT_SECONDS = 20.0
+CLOSE_SECONDS = 2.0
 SILENCE_SECONDS = 60.0
 PONG_SECONDS = 20.0
 REMEMBERED = 4096
@@ -125,22 +119,8 @@ async def _one_connection(
 ) -> str:
     """Read frames until the connection ends; why it may be tried again, in a few words."""
     on_state("connecting")
-    headers = [(b"Authorization", f"Bearer {api_key}".encode())]
     try:
-        async with open_websocket_url(
-            socket_url(base_url, email),
-            extra_headers=headers,
-            connect_timeout=CONNECT_SECONDS,
-            disconnect_timeout=CLOSE_SECONDS,
-            max_message_size=MAX_FRAME_BYTES,
-        ) as socket:
-            on_state("connected")
-            try:
-                await _pass_on(socket, take)
-            finally:
-                # When the server closes first the library leaves the TCP connection to the garbage collector.
-                if socket.closed is not None:
-                    await trio.aclose_forcefully(socket._stream)
+        await _converse(urlsplit(socket_url(base_url, email)), api_key, take, on_state)
     except _HandlerFailed as failed:
         raise failed.error from None
     except ConnectionClosed as closed:
@@ -155,11 +135,62 @@ async def _one_connection(
         return f"the server answered {error.status_code}"
     except trio.TooSlowError:
         return "the server is silent"
-    except (HandshakeError, OSError) as error:
+    except (OSError, trio.BrokenResourceError) as error:
         return f"no connection ({_reason(error)})"
+    return "the connection ended"
 
 
-async def _pass_on(socket: WebSocketConnection, take: Callable[[str], Awaitable[None]]) -> None:
+async def _converse(
+    url: SplitResult, api_key: str, take: Callable[[str], Awaitable[None]], on_state: Callable[[str], None]
+) -> None:
+    """Connect and pass frames on until either side has enough.
+
+    The TCP connection is ours from its first moment: the library leaves a refused one, and one that
+    the server closed, to the garbage collector.
+
+    Raises:
+        ConnectionClosed, ConnectionRejected, OSError, BrokenResourceError, TooSlowError: the end of the connection.
+        _HandlerFailed: the caller's own failure.
+    """
+    with trio.fail_after(CONNECT_SECONDS):
+        stream = await _dial(url)
+    try:
+        async with trio.open_nursery() as reader:
+            with trio.fail_after(CONNECT_SECONDS):
+                socket = await wrap_client_stream(
+                    reader,
+                    stream,
+                    url.netloc,
+                    url.path,
+                    extra_headers=[(b"Authorization", f"Bearer {api_key}".encode())],
+                    max_message_size=MAX_FRAME_BYTES,
+                )
+            on_state("connected")
+            try:
+                await _pass_on(socket, take)
+            finally:
+                with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                    await socket.aclose()
+    except ExceptionGroup as group:
+        raise _only(group) from None
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _dial(url: SplitResult) -> "trio.SocketStream | trio.SSLStream[trio.SocketStream]":
+    assert url.hostname is not None, "every address of a deployment has a host"
+    if url.scheme == "ws":
+        return await trio.open_tcp_stream(url.hostname, url.port or 80)
+    return await trio.open_ssl_over_tcp_stream(url.hostname, url.port or 443, https_compatible=True)
+
+
+def _only(group: ExceptionGroup[Exception]) -> Exception:
+    """The failure in a group; of several the first, since the others are its consequences."""
+    first = group.exceptions[0]
+    return _only(first) if isinstance(first, ExceptionGroup) else first
+
+
+async def _pass_on(socket: WebSocketConnection, take: Callable[[str], Awaitable[None]]) -> NoReturn:
     while True:
         frame = await _next_frame(socket)
         try:
@@ -188,8 +219,6 @@ def _reason(error: BaseException) -> str:
     """The text of what is at the bottom of it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    if isinstance(error, BaseExceptionGroup):
-        return _reason(error.exceptions[0])
     return str(error) or type(error).__name__
 
 

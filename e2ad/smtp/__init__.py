@@ -9,4 +9,8 @@ Rules. The room knows nothing of storage: a `Receiver` is handed in. 250 after t
 `Receiver.accept` returned. Nothing is handed over from a DATA or BDAT that did not end. What is
 unexpected is answered 4yz, never 5yz. Every wait has a deadline, and one peer's trouble ends that
 peer's session only.
+
+What may go wrong. Whatever the receiver raises becomes a reply by the table in `core.errors`. A peer that
+is too slow, too loud or silent is told so by name and closed. `serve` itself ends only when told to, or
+when a listener breaks.
 """

@@ -124,7 +124,8 @@ _HELLO_ARGUMENT = re.compile(r"[\x21-\x7e\u00a1-\U0010ffff]{1,255}")
 #   Path = "<" [ A-d-l ":" ] Mailbox ">"
 #   A-d-l = At-domain *( "," At-domain )        At-domain = "@" Domain
 # A quoted local part may hold ">" and spaces, so the path is cut by its quotes first.
-_PATH = r'<(?:@[^<>@:"\s]+(?:,@[^<>@:"\s]+)*:)?((?:"(?:[^"\\]|\\.)*"|[^<>"\s])*)>'
+# A source route leads to a mailbox: "<@relay:>" is neither a path nor the null one.
+_PATH = r'<(?:@[^<>@:"\s]+(?:,@[^<>@:"\s]+)*:(?!>))?((?:"(?:[^"\\]|\\.)*"|[^<>"\s])*)>'
 _MAIL = re.compile(rf"MAIL FROM: ?{_PATH}(?: +(.*))?", re.IGNORECASE)
 _RCPT = re.compile(rf"RCPT TO: ?{_PATH}(?: +(.*))?", re.IGNORECASE)
 

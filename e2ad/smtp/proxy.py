@@ -19,6 +19,9 @@ _V2_LONGEST: Final = 4096
 # Version 1: "a 108-byte buffer is always enough to store all the line and a trailing zero".
 _V1_LONGEST: Final = 107
 
+# Low and high four bits of the family octet: no, stream or datagram socket; no, IPv4, IPv6 or UNIX address.
+_V2_FAMILIES: Final = frozenset(family << 4 | kind for family in range(4) for kind in range(3))
+
 _V1_LINE: Final = re.compile(
     rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP4|TCP6) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+)"
     rb" (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4}))"
@@ -89,6 +92,9 @@ def _parse_v2(data: bytes) -> ProxyHeader | None:
     whole = _V2_FIXED + length
     if version_command & 15 == 0:
         return ProxyHeader(None, whole) if len(data) >= whole else None
+    if family not in _V2_FAMILIES:
+        # Section 2.2: values that are not assigned have to be rejected; only LOCAL, above, ignores them.
+        raise ProxyError("the header of version 2 has an unknown family or protocol")
     needed = {0x11: 12, 0x21: 36}.get(family)
     if needed is not None and length < needed:
         raise ProxyError("the header of version 2 is too short for its addresses")

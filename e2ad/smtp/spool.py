@@ -95,9 +95,8 @@ class ContentBuffer:
             missing = self.size - self._taken
             await self._budget.take(missing, wait_seconds)
             self._taken += missing
-            file = self._file
             try:
-                self._chunks.insert(0, await trio.to_thread.run_sync(_read_all, file))
+                self._chunks = [await trio.to_thread.run_sync(_read_all, self._file, self._chunks)]
             except OSError as error:
                 raise OutOfMemory("the spool file cannot be read") from error
         if len(self._chunks) != 1:
@@ -136,6 +135,6 @@ def _write(file: IO[bytes] | None, data: bytes, folder: Path | None) -> IO[bytes
     return file
 
 
-def _read_all(file: IO[bytes]) -> bytes:
+def _read_all(file: IO[bytes], rest: list[bytes]) -> bytes:
     file.seek(0)
-    return file.read()
+    return b"".join([file.read(), *rest])

@@ -20,7 +20,6 @@ Three traps, each held by a test:
 A connection is always in autocommit; `transaction` opens a transaction explicitly.
 """
 
-import select
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
@@ -37,6 +36,7 @@ from psycopg.waiting import Ready, Wait
 
 from e2ad.storage.adaptation import ADAPTERS
 from e2ad.storage.addresses import attempts
+from e2ad.storage.readiness import wait_polling, wait_ready
 
 __all__ = ["Limits", "Meter", "TrioConnection"]
 
@@ -50,7 +50,6 @@ _INERROR = pq.TransactionStatus.INERROR
 _KEPT_NOTIFICATIONS = 10_000
 _PREPARED = 500
 """More than there are named queries, so that none is prepared again and again."""
-_EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
 
 
 @frozen
@@ -77,44 +76,12 @@ class Meter:
     statements: int = 0
 
 
-def readiness(fd: int, wanted: Wait) -> int:
-    """Which of the `wanted` directions would not block now; 0 if none. Does not wait."""
-    poll = select.poll()
-    poll.register(fd, _EVENTS[wanted])
-    ready = 0
-    for _, event in poll.poll(0):
-        if event & (select.POLLIN | select.POLLHUP | select.POLLERR):
-            ready |= Ready.R
-        if event & select.POLLOUT:
-            ready |= Ready.W
-    # An error is reported as readable whatever was asked for: the next read will say what it is.
-    return ready & wanted or (wanted if ready else 0)
-
-
-async def _wait_ready(fd: int, wanted: Wait) -> int:
-    if wanted == Wait.R:
-        await trio.lowlevel.wait_readable(fd)
-        return Ready.R
-    # A socket is nearly always writable: asking first saves one round of the event loop.
-    if ready := readiness(fd, wanted):
-        return ready
-    if wanted == Wait.W:
-        await trio.lowlevel.wait_writable(fd)
-        return Ready.W
-    # Not a nursery with two tasks: it would hide Cancelled in a group. An epoll descriptor is
-    # itself readable as soon as one of its directions is ready.
-    with select.epoll(1) as both:
-        both.register(fd, select.EPOLLIN | select.EPOLLOUT)
-        await trio.lowlevel.wait_readable(both.fileno())
-    return readiness(fd, wanted)
-
-
 async def _drive(conversation: Generator[Any, Any, T], fd: int, *, resumed: bool = False) -> T:
     """Run one of psycopg's generators to its end."""
     try:
         wanted = conversation.send(Ready.NONE) if resumed else next(conversation)
         while True:
-            wanted = conversation.send(await _wait_ready(fd, Wait(wanted)))
+            wanted = conversation.send(await wait_ready(fd, Wait(wanted)))
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -273,7 +240,7 @@ class TrioConnection(AsyncConnection[Any]):
             try:
                 request.start()
                 while (state := request.poll()) != pq.PollingStatus.OK:
-                    await _wait_polling(state, request)
+                    await wait_polling(state, request)
             finally:
                 request.finish()
 
@@ -367,9 +334,18 @@ class TrioConnection(AsyncConnection[Any]):
         raise psycopg.NotSupportedError("use next_notifies()")
 
     async def command(self, statement: bytes) -> None:
-        """Run one statement that has no parameters and no result, such as BEGIN; never prepared."""
+        """Run one statement that has no parameters and no result, such as BEGIN; never prepared.
+
+        Raises:
+            psycopg.OperationalError: the server does not answer; the connection is closed.
+        """
         self.meter.statements += 1
-        await self.execute(statement, prepare=False)
+        seconds = self.limits.statement_seconds + self.limits.cancel_seconds
+        with trio.move_on_after(seconds if self.limits.statement_seconds else float("inf")) as scope:
+            await self.execute(statement, prepare=False)
+        if scope.cancelled_caught:
+            self.shut()
+            raise psycopg.OperationalError("the server does not answer")
 
 
 async def _connect(conninfo: str) -> Any:
@@ -382,19 +358,10 @@ async def _connect(conninfo: str) -> Any:
             state = pgconn.connect_poll()
             if state == pq.PollingStatus.OK:
                 break
-            await _wait_polling(state, pgconn)
+            await wait_polling(state, pgconn)
         pgconn.nonblocking = 1
         connected = True
         return pgconn
     finally:
         if not connected:
             pgconn.finish()
-
-
-async def _wait_polling(state: int, connecting: Any) -> None:
-    if state == pq.PollingStatus.READING:
-        await trio.lowlevel.wait_readable(connecting.socket)
-    elif state == pq.PollingStatus.WRITING:
-        await trio.lowlevel.wait_writable(connecting.socket)
-    else:
-        raise psycopg.OperationalError(connecting.get_error_message())

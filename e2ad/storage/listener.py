@@ -103,7 +103,7 @@ class Listener:
             await trio.sleep(wait_seconds)
             try:
                 return await self._connect()
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:  # a standby, for one, refuses LISTEN with an error of its own kind
                 wait_seconds = min(LONGEST_WAIT_SECONDS, wait_seconds * 2)
                 log.warning("no notification connection", error=str(error).strip(), next_attempt_seconds=wait_seconds)
 

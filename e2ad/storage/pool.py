@@ -18,8 +18,9 @@ from psycopg.waiting import Wait
 
 from e2ad.core.errors import Unavailable
 from e2ad.storage.adaptation import Jsonb
-from e2ad.storage.connection import Limits, Meter, TrioConnection, readiness
+from e2ad.storage.connection import Limits, Meter, TrioConnection
 from e2ad.storage.executor import Connection, Executor, Params, UnstorableText, translate
+from e2ad.storage.readiness import readiness
 
 __all__ = ["Connection", "Database", "Executor", "Jsonb", "Limits", "Params", "UnstorableText", "open_pool"]
 

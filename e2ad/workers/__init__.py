@@ -1,8 +1,13 @@
 """What happens without being asked: deliveries that are due, and sweeps.
 
-`runner` claims, attempts and records; `lanes` says what may run now; `contents` lends large mail
-under a budget. `kinds` is the table of sweeps and `sweeps` runs them, one process at a time.
+- `runner` claims, attempts and records; `lanes` says what may run now; `outcomes` what becomes of an
+  attempt; `contents` lends large mail under a budget.
+- `kinds` is the table of sweeps and `sweeps` runs them, one process at a time.
 
-The row is the truth: attempt number and lease are written before anything is tried, so that a
-crash, a kill and a cancellation read alike, and the delivery comes again.
+Rules. The row is the truth: attempt number and lease are written before anything is tried, so that a
+crash, a kill and a cancellation read alike, and the delivery comes again. Any number of processes
+may work on one database. A sweep does small batches, so that it holds no lock for long.
+
+What may go wrong. A database that is away: claiming waits and comes back, outcomes are kept and written
+later, and what could not be written is attempted a second time, with the same event id.
 """

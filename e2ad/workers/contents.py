@@ -1,11 +1,12 @@
 """Large mail on its way out: read when its attempt begins, under one budget of bytes for the process."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import trio
 
+from e2ad.core.errors import Unavailable
 from e2ad.storage import deliveries
 from e2ad.storage.pool import Executor
 
@@ -13,6 +14,9 @@ __all__ = ["ByteBudget", "StoredContents"]
 
 COPIES: Final = 4
 """The mail, its base64, the body it stands in, and the buffer that goes to the socket."""
+
+READ_SECONDS: Final = 5.0
+"""For a share of the budget and the mail itself: less than an attempt, so that our shortage is not the endpoint's."""
 
 
 class ByteBudget:
@@ -66,7 +70,13 @@ class StoredContents:
         """The mail, or None when it is gone.
 
         Raises:
-            core.errors.Unavailable: the database does not answer.
+            core.errors.Unavailable: the database does not answer, or others hold the budget for too long.
         """
-        async with self._budget.take(size * COPIES):
-            yield await deliveries.content(self._executor, account_id, sha256)
+        async with AsyncExitStack() as held:
+            try:
+                with trio.fail_after(READ_SECONDS):
+                    await held.enter_async_context(self._budget.take(size * COPIES))
+                    raw = await deliveries.content(self._executor, account_id, sha256)
+            except trio.TooSlowError as error:
+                raise Unavailable from error
+            yield raw

@@ -28,12 +28,12 @@ from e2ad.core.delivery import (
     Refused,
     parse_notification,
 )
-from e2ad.core.retry import DISABLED_WAIT_SECONDS, DISABLED_WAITS, next_wait_seconds
+from e2ad.core.errors import Unavailable
 from e2ad.delivery.recent import Recent
 from e2ad.storage import deliveries
-from e2ad.storage.deliveries import Recorded
 from e2ad.storage.pool import Executor
 from e2ad.workers.lanes import Claimed, Lane, Lanes
+from e2ad.workers.outcomes import decide, tell
 
 __all__ = ["Attempter", "Runner", "WebhookSettings"]
 
@@ -41,6 +41,7 @@ log = structlog.get_logger("e2ad.workers")
 
 HEAR_SECONDS: Final = 0.05
 LEASE_MARGIN_SECONDS: Final = 10.0
+RECORD_BATCH: Final = 256
 RECORD_SECONDS: Final = 3.0
 """Shielded, at the end: an endpoint has acted on these attempts already."""
 FIRST_BACKOFF_SECONDS: Final = 0.5
@@ -217,8 +218,9 @@ class Runner:
                 return
 
     async def _learn_next_due(self) -> None:
-        wait_seconds = await deliveries.next_due_seconds(self._executor)
+        # Before the question, not after it: what is recorded meanwhile may be due earlier, and says so here.
         self._due_at = trio.current_time() + self._settings.poll_seconds
+        wait_seconds = await deliveries.next_due_seconds(self._executor)
         if wait_seconds is not None:
             self._note_due(wait_seconds)
 
@@ -252,6 +254,8 @@ class Runner:
         try:
             with trio.move_on_after(self._settings.attempt_seconds):
                 outcome = await self._attempter.attempt(attempt)
+        except Unavailable:
+            outcome = PutBack()  # our own shortage, before anything was sent
         except Exception as error:
             log.exception("delivery attempt failed", delivery=attempt.id)
             outcome = Deferred(f"internal error: {type(error).__name__}")
@@ -287,7 +291,7 @@ class Runner:
                     await self._settled.wait()
                     continue
                 try:
-                    await self._record()
+                    await self._write()
                     backoff = FIRST_BACKOFF_SECONDS
                 except Exception as error:  # noqa: BLE001 - the outcomes are kept and written when the database is back
                     log.warning("outcomes not recorded", wait_seconds=backoff, error=maillog.reason_of(error))
@@ -302,13 +306,48 @@ class Runner:
 
     async def _record_last(self) -> None:
         try:
-            await self._record()
+            while self._outcomes:
+                await self._write()
         except Exception as error:  # noqa: BLE001 - their leases end, and they come again
             log.warning("outcomes lost", deliveries=len(self._outcomes), error=maillog.reason_of(error))
 
-    async def _record(self) -> None:
-        batch = self._outcomes[:256]
-        records = [self._decide(attempt, outcome) for attempt, outcome in batch]
+    async def _write(self) -> None:
+        try:
+            await self._record(RECORD_BATCH)
+        except Unavailable:
+            raise
+        except Exception:
+            if not await self._write_singly():
+                raise
+
+    async def _write_singly(self) -> bool:
+        """Each outcome for itself, so that one that cannot be written does not hold up all others for ever.
+
+        Returns:
+            Whether any could be written; if not, it is not the outcomes, and all are kept.
+        """
+        written = False
+        stuck: list[tuple[Attempt, Outcome]] = []
+        try:
+            for _ in range(min(len(self._outcomes), RECORD_BATCH)):
+                try:
+                    await self._record(1)
+                    written = True
+                except Unavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - said here; the row comes again when its lease ends
+                    stuck.append(self._outcomes.pop(0))
+                    log.warning("outcome not recorded", delivery=stuck[-1][0].id, error=maillog.reason_of(error))
+        finally:
+            if not written:
+                self._outcomes[:0] = stuck
+        return written
+
+    async def _record(self, limit: int) -> None:
+        batch = self._outcomes[:limit]
+        records = [
+            decide(attempt, outcome, self._settings.retry_schedule_seconds, self._jitter) for attempt, outcome in batch
+        ]
         await deliveries.record(self._executor, records)
         # Only now: an outcome that was not written stays in the list.
         del self._outcomes[: len(batch)]
@@ -317,43 +356,15 @@ class Runner:
         for (attempt, outcome), record in zip(batch, records, strict=True):
             if record.result in ("again", "put_back", "put_off"):
                 self._note_due(record.wait_seconds)
-            _tell(attempt, outcome, record)
+            tell(attempt, outcome, record)
+        for attempt, outcome in batch:
             if isinstance(outcome, Gone) and attempt.kind is DeliveryKind.WEBHOOK:
-                reason = "the endpoint answered 410 Gone"
-                if await deliveries.disable_webhook(self._executor, attempt.account_id, attempt.endpoint_key, reason):
-                    maillog.webhook_disabled(attempt.account_id, attempt.endpoint_key, reason)
+                await self._switch_off(attempt)
 
-    def _decide(self, attempt: Attempt, outcome: Outcome) -> Recorded:
-        account_id, delivery_id, number = attempt.account_id, attempt.id, attempt.number
-        match outcome:
-            case Delivered(status_code, excerpt):
-                return Recorded(account_id, delivery_id, number, "delivered", 0.0, status_code, None, excerpt)
-            case Refused(reason, status_code, excerpt):
-                return Recorded(account_id, delivery_id, number, "failed", 0.0, status_code, reason, excerpt)
-            case Gone(excerpt, status_code):
-                return Recorded(account_id, delivery_id, number, "failed", 0.0, status_code, "HTTP 410", excerpt)
-            case PutBack():
-                return Recorded(account_id, delivery_id, number, "put_back")
-            case PutOff(reason):
-                if attempt.waits >= DISABLED_WAITS:
-                    return Recorded(account_id, delivery_id, number, "given_up", 0.0, None, reason)
-                return Recorded(account_id, delivery_id, number, "put_off", DISABLED_WAIT_SECONDS, None, reason)
-            case Deferred(reason, status_code, retry_after_seconds, excerpt):
-                schedule = self._settings.retry_schedule_seconds
-                wait = next_wait_seconds(number, schedule, self._jitter(), retry_after_seconds)
-                result: deliveries.Result = "failed" if wait is None else "again"
-                return Recorded(account_id, delivery_id, number, result, wait or 0.0, status_code, reason, excerpt)
-
-
-def _tell(attempt: Attempt, outcome: Outcome, record: Recorded) -> None:
-    match record.result:
-        case "delivered":
-            maillog.webhook_delivered(attempt.id, attempt.endpoint_key, attempt.number, record.status_code or 0)
-        case "failed" | "given_up":
-            maillog.webhook_failed(attempt.id, attempt.endpoint_key, attempt.number, record.error or "")
-        case "again":
-            maillog.webhook_deferred(
-                attempt.id, attempt.endpoint_key, attempt.number, record.wait_seconds, record.error or ""
-            )
-        case "put_off" | "put_back":
-            log.debug("delivery put off", delivery=attempt.id, outcome=type(outcome).__name__)
+    async def _switch_off(self, attempt: Attempt) -> None:
+        reason = "the endpoint answered 410 Gone"
+        try:
+            if await deliveries.disable_webhook(self._executor, attempt.account_id, attempt.endpoint_key, reason):
+                maillog.webhook_disabled(attempt.account_id, attempt.endpoint_key, reason)
+        except Exception as error:  # noqa: BLE001 - it will answer 410 again
+            log.warning("webhook not switched off", webhook=attempt.endpoint_key, error=maillog.reason_of(error))

@@ -36,9 +36,11 @@ async def run_all(
     database: Database, sweeps: Sequence[Sweep], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Run these sweeps, each in its own rhythm, until cancelled."""
+    # One at a time: a run holds two connections, and all of them together would starve the mail of the pool.
+    turn = trio.Lock()
     async with trio.open_nursery() as nursery:
         for sweep in sweeps:
-            nursery.start_soon(_repeat, database, sweep)
+            nursery.start_soon(_repeat, database, sweep, turn)
         task_status.started()
 
 
@@ -55,7 +57,8 @@ async def run_once(database: Database, sweep: Sweep) -> int | None:
         async with database.transaction() as guard:
             if not await retention.lock(guard, sweep.name):
                 return None
-            while True:
+            # Taken again before each batch: a transaction that says nothing for a minute is ended by the server.
+            while await retention.lock(guard, sweep.name):
                 rows = await sweep.batch(database, BATCH)
                 touched += rows
                 if rows < BATCH:
@@ -63,11 +66,12 @@ async def run_once(database: Database, sweep: Sweep) -> int | None:
     return touched
 
 
-async def _repeat(database: Database, sweep: Sweep) -> None:
+async def _repeat(database: Database, sweep: Sweep, turn: trio.Lock) -> None:
     while True:
         await trio.sleep(sweep.period_seconds * (1 - SPREAD * random.random()))
         try:
-            touched = await run_once(database, sweep)
+            async with turn:
+                touched = await run_once(database, sweep)
         except Exception as error:  # noqa: BLE001 - what could not be swept now is still there in the next period
             log.warning("sweep failed", sweep=sweep.name, error=maillog.reason_of(error))
             continue

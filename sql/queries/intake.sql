@@ -40,6 +40,8 @@ live as (
 fresh as (
     insert into intake_keys (account_id, agent_email, key, message_id, created_at)
     select account_id, agent_email, dedupe_key, id, created_at from live
+    -- Rows are locked in one order by all processes, here and below, so that no two batches wait for each other.
+    order by account_id, agent_email, dedupe_key
     on conflict (account_id, agent_email, key) do update
         set message_id = excluded.message_id, created_at = excluded.created_at
         where intake_keys.created_at < excluded.created_at - interval '72 hours'
@@ -92,7 +94,7 @@ joined_conversations as (
 ),
 new_usage as (
     insert into account_usage as u (account_id, storage_bytes)
-    select account_id, sum(size_bytes) from kept group by account_id
+    select account_id, sum(size_bytes) from kept group by account_id order by account_id
     on conflict (account_id) do update set storage_bytes = u.storage_bytes + excluded.storage_bytes
     returning account_id, storage_bytes
 ),

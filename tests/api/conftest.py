@@ -16,9 +16,11 @@ from e2ad.api.services import Services
 from e2ad.config.sections import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import key_hash
+from e2ad.gateway.accounts import bootstrap
 from e2ad.gateway.mint import new_id, new_secret
 from e2ad.storage import accounts
 from e2ad.storage.pool import Database
+from tests.zone import Zone, guard
 
 SECRET = "a deployment secret of the tests, long enough"
 
@@ -187,16 +189,28 @@ async def caller(database: Database) -> Caller:
 
 
 @pytest.fixture
-async def services(database: Database) -> Services:
+def zone() -> Zone:
+    """What the deployment's DNS says."""
+    return Zone()
+
+
+@pytest.fixture
+async def services(database: Database, zone: Zone) -> Services:
     """The services over the test's database, on the shared domain `agents.localhost`."""
     config = attrs.evolve(Config(), shared_domain="agents.localhost")
-    return Services.build(database, config, KeyRing((SECRET,)))
+    return Services.build(database, config, KeyRing((SECRET,)), egress=guard(zone), resolver=zone)
 
 
 @pytest.fixture
 async def client(services: Services, caller: Caller) -> Client:
     """The app, called with the account's key."""
     return Client(build_app(services), services, caller.key)
+
+
+@pytest.fixture
+async def stranger(client: Client) -> str:
+    """The key of another account."""
+    return (await bootstrap(client.services.db, client.services.keys, "stranger@example.com")).api_key
 
 
 @pytest.fixture

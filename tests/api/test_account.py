@@ -69,6 +69,8 @@ async def test_a_delete_wants_to_be_confirmed(client: Any, query: str) -> None:
     ("body", "status", "code"),
     [
         ({"expires_at": "2001-01-01T00:00:00Z"}, 400, "invalid_expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00+14:00"}, 400, "invalid_expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, 400, "invalid_expires_at"),
         ({"expires_at": "soon"}, 422, "invalid_request"),
         ({"scope": "agent"}, 400, "invalid_request"),
         ({"scope": "agent", "agent_email": "nobody@x.test"}, 404, "not_found"),
@@ -134,3 +136,17 @@ async def test_a_failed_creation_frees_its_key(client: Any) -> None:
 async def test_a_key_of_256_characters_is_too_long(client: Any) -> None:
     answer = await client.post("/v1/account/api-keys", {}, headers={"Idempotency-Key": "k" * 256})
     assert (answer.status, answer.code) == (400, "invalid_request")
+
+
+async def test_what_was_made_has_a_location_and_so_has_its_replay(client: Any) -> None:
+    first = await client.post("/v1/account/api-keys", {}, headers={"Idempotency-Key": "k"})
+    again = await client.post("/v1/account/api-keys", {}, headers={"Idempotency-Key": "k"})
+    assert first.body == again.body
+    for answer in (first, again):
+        assert answer.headers["location"] == f"/v1/account/api-keys/{answer.json()['id']}"
+
+
+async def test_a_stored_answer_is_sealed(client: Any, database: Any) -> None:
+    made = await client.post("/v1/account/api-keys", {}, headers={"Idempotency-Key": "k"})
+    stored = await database.fetch_value("select body from idempotency_keys")
+    assert made.json()["key"].encode() not in bytes(stored)

@@ -4,58 +4,16 @@ from typing import Any
 
 import attrs
 import pytest
-from attrs import define, field, frozen
 
-from e2ad.delivery.egress import Egress
-from e2ad.gateway.accounts import bootstrap, keep_shared_domain
+from e2ad.gateway.accounts import keep_shared_domain
 from e2ad.storage.pool import Database
-
-HOOK = "https://hooks.example/in"
-
-
-@define
-class Zone:
-    """The part of the DNS that these tests know."""
-
-    hosts: dict[str, list[str]] = field(
-        factory=lambda: {"hooks.example": ["198.51.100.7"], "inside.example": ["10.0.0.1"]}
-    )
-    exchangers: dict[str, list[str]] = field(factory=dict)
-
-    async def addresses(self, host: str) -> list[str]:
-        return self.hosts[host]
-
-    async def mx(self, name: str) -> list[tuple[int, str]]:
-        if name == "broken.acme.example":
-            raise RuntimeError("SERVFAIL")
-        return [(10, host) for host in self.exchangers.get(name, [])]
-
-
-@frozen
-class Guarded:
-    """Accepts documentation addresses, so that the real guard can be asked."""
-
-    allow_networks: tuple[str, ...] = ("198.51.100.0/24",)
-    allow_http: bool = False
-    ca_file: str = ""
+from tests.zone import HOOK, Zone
 
 
 @pytest.fixture
-def zone() -> Zone:
-    return Zone()
-
-
-@pytest.fixture
-async def client(client: Any, zone: Zone) -> Any:
-    client.services.egress = Egress(Guarded(), zone)
-    client.services.resolver = zone
+async def client(client: Any) -> Any:
     await keep_shared_domain(client.services.db, "agents.localhost")
     return client
-
-
-@pytest.fixture
-async def stranger(client: Any) -> str:
-    return (await bootstrap(client.services.db, client.services.keys, "stranger@example.com")).api_key
 
 
 async def register(database: Database, account_id: str, domain: str, *, verified: bool = True) -> None:
@@ -68,6 +26,7 @@ async def register(database: Database, account_id: str, domain: str, *, verified
 async def test_create_by_email_answers_the_whole_agent(client: Any) -> None:
     answer = await client.post("/v1/agents", {"email": " My-Bot@Agents.Localhost ", "name": "Bot"})
     assert answer.status == 201
+    assert answer.headers["location"] == "/v1/agents/my-bot%40agents.localhost"
     body = answer.json()
     assert body.pop("created_at").endswith("Z")
     assert body == {
@@ -94,7 +53,7 @@ async def test_create_by_slug_in_cloud_mode(client: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "code", "fields"),
     [
-        ({}, 400, "invalid_request", [""]),
+        ({}, 422, "invalid_request", ["body"]),
         ({"email": "bot"}, 400, "invalid_request", [""]),
         ({"email": "@agents.localhost"}, 400, "invalid_request", [""]),
         ({"email": "bot@bad domain"}, 400, "invalid_request", [""]),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from e2ad.api.exchange import path_of
 from e2ad.api.routing import MethodUnknown, Router
 
 ROUTES = Router(
@@ -62,6 +63,8 @@ async def test_unknown_paths_elsewhere_get_text(client: Any, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status, answer.text.strip()) == (404, "not found")
     assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-request-id"].startswith("req_")
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "PATCH"])
@@ -114,3 +117,23 @@ async def test_a_socket_must_be_asked_for(client: Any, caller: Any, database: An
     assert answer.headers["content-type"].startswith("text/plain")
     assert (await client.get("/v1/agents/nobody@x.test/ws")).code == "not_found"
     assert (await client.get("/v1/agents/a@x.test/ws", headers={"Authorization": caller.key})).code == "unauthorized"
+
+
+async def test_the_classic_socket_must_be_asked_for_too(client: Any, caller: Any, database: Any, api: Any) -> None:
+    await api.make_agent(database, caller.account_id, "a@x.test")
+    key, client.key = client.key, None
+    assert (await client.get(f"/api/v1/agents/a@x.test/ws?token={key}")).status == 426
+    answer = await client.get("/api/v1/agents/a@x.test/ws")
+    assert (answer.status, answer.text) == (401, "unauthorized\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://mail.test/v1/info?x=1", "/v1/info"),
+        (b"HTTPS://mail.test", "/"),
+        (b"/v1/agents/http://x", "/v1/agents/http://x"),
+    ],
+)
+def test_an_absolute_target_means_its_path(target: bytes, path: str) -> None:
+    assert path_of({"raw_path": target, "path": ""}) == path

@@ -28,9 +28,13 @@ async def add_event(
     matched: tuple[str, ...] = (),
     age_days: float = 0,
     agent: str | None = "bot@agents.localhost",
+    threaded: bool = True,
 ) -> str:
     event_id = f"evt_{number:032x}"
-    text = envelope(type_, event_id, now(), {"message_id": f"msg_{number}", "big": 12345678901234567890, "n": number})
+    data = {"message_id": f"msg_{number}", "big": 12345678901234567890, "n": number}
+    if threaded:
+        data["conversation_id"] = f"conv_{number % 2}"
+    text = envelope(type_, event_id, now(), data)
     await client.services.db.execute(
         "insert into events (account_id, id, type, agent_email, conversation_id, message_id, envelope,"
         " matched_endpoints, created_at) values (%(a)s, %(i)s, %(t)s, %(g)s, %(c)s, %(m)s, %(e)s, %(w)s,"
@@ -102,7 +106,7 @@ async def test_an_event_is_its_envelope_with_the_state_of_its_deliveries(client:
         "type": "email.received",
         "schema_version": "1",
         "status": "processed",
-        "data": {"message_id": "msg_1", "big": 12345678901234567890, "n": 1},
+        "data": {"message_id": "msg_1", "big": 12345678901234567890, "n": 1, "conversation_id": "conv_1"},
         "agent_email": "bot@agents.localhost",
         "conversation_id": "conv_1",
         "message_id": "msg_1",
@@ -114,6 +118,20 @@ async def test_an_event_is_its_envelope_with_the_state_of_its_deliveries(client:
         found = (await client.get(path)).json()
         status = (found if "data" in found else found["items"][0])["delivery_status"]
         assert status == {"matched_webhooks": 3, "delivered": 2, "pending": 1, "failed": 0}
+
+
+async def test_a_first_contact_names_no_conversation(client: Any, caller: Any) -> None:
+    first = await add_event(client, caller.account_id, 1, threaded=False)
+    assert "conversation_id" not in (await client.get(f"/v1/events/{first}")).json()
+    sent = await add_event(client, caller.account_id, 2, type_="email.delivered", threaded=False)
+    assert (await client.get(f"/v1/events/{sent}")).json()["conversation_id"] == "conv_0"
+
+
+@pytest.mark.parametrize("raw", [b"", b"  "])
+async def test_an_empty_body_redelivers_to_all(client: Any, caller: Any, raw: bytes) -> None:
+    event_id = await add_event(client, caller.account_id, 1)
+    answer = await client.post(f"/v1/events/{event_id}/redeliver", raw=raw)
+    assert (answer.status, answer.json()["status"]) == (202, "scheduled")
 
 
 async def test_a_list_is_one_statement_however_many_events(client: Any, caller: Any) -> None:

@@ -13,8 +13,9 @@ from attrs import define, field
 from trio_websocket import ConnectionClosed, WebSocketRequest, open_websocket_url, wrap_client_stream
 
 from e2ad.api.front import Settings, serve
-from e2ad.api.listeners import listen
 from e2ad.api.peek import MAX_HEAD_BYTES, head_end, read_upgrade
+from e2ad.config.sections import Http as HttpSection
+from e2ad.listeners import open_listeners
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 HANDSHAKE = (
@@ -118,7 +119,7 @@ async def rest(stream: trio.SocketStream) -> bytes:
 async def door(grace: float = 30.0, **settings: Any) -> AsyncIterator[World]:
     """A door with both applications; closed at the end, and checked to close within its grace."""
     world = World()
-    listeners = await listen("127.0.0.1", 0)
+    listeners = await open_listeners("127.0.0.1", 0)
     world.port = listeners[0].socket.getsockname()[1]
 
     async def run(*, task_status: trio.TaskStatus[None]) -> None:
@@ -214,6 +215,7 @@ async def test_an_answer_before_the_end_of_the_body_can_be_read() -> None:
         (b"\x16\x03\x01\x02\x00\x01\x00", b"400"),
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (MAX_HEAD_BYTES + 10), b"431"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (MAX_HEAD_BYTES + 10) + b"\r\n\r\n", b"431"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b""),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b""),
@@ -226,6 +228,15 @@ async def test_what_is_not_http_ends_with_a_status_and_a_close(sent: bytes, stat
         await stream.send_eof()
         got = await rest(stream)
         assert status in got[:20]
+
+
+async def test_a_target_in_raw_bytes_is_refused_with_an_envelope() -> None:
+    async with door() as world:
+        stream = await world.connect()
+        await stream.send_all("GET /v1/agents/\u00e9 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        got = await rest(stream)
+        assert b"x-content-type-options: nosniff" in got
+        assert b'"code":"invalid_request"' in got
 
 
 async def test_h2c_is_ignored() -> None:
@@ -437,11 +448,11 @@ async def test_a_deaf_reader_is_cut_off_after_its_time() -> None:
 
 
 async def test_two_listeners_share_a_port_only_when_asked() -> None:
-    first = await listen("127.0.0.1", 0, reuse_port=True)
+    first = await open_listeners("127.0.0.1", 0, reuse_port=True)
     port = first[0].socket.getsockname()[1]
-    second = await listen("127.0.0.1", port, reuse_port=True)
+    second = await open_listeners("127.0.0.1", port, reuse_port=True)
     with pytest.raises(OSError):
-        await listen("127.0.0.1", port)
+        await open_listeners("127.0.0.1", port)
     for listener in first + second:
         await listener.aclose()
 
@@ -472,3 +483,11 @@ def test_hypercorn_is_the_one_that_was_read() -> None:
     """`front` builds on names inside Hypercorn and trio-websocket: a new version is read before it is taken."""
     assert importlib.metadata.version("hypercorn") == "0.18.0"
     assert importlib.metadata.version("trio-websocket").startswith("0.12.")
+
+
+def test_every_setting_comes_from_the_configuration() -> None:
+    section = HttpSection(
+        max_connections=1, header_seconds=2, keep_alive_seconds=3, send_seconds=4, max_head_bytes=5000
+    )
+    assert Settings.of(section) == Settings(1, 2, 3, 4, 5000)
+    assert Settings.of(HttpSection()) == Settings()

@@ -8,20 +8,20 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from e2ad.api.app import operations
+from e2ad.api.app import OPERATIONS
 from e2ad.api.documents import to_yaml
 from e2ad.api.openapi import document
 
 CONTRACT = {
     one["operation_id"]: one for one in json.loads((Path(__file__).parent / "contract_operations.json").read_text())
 }
-OPENAPI = document(operations())
+OPENAPI = document(OPERATIONS)
 SCHEMAS = OPENAPI["components"]["schemas"]
 OURS = {"getRawMessage"}
 """What we have beyond the contract."""
 RELAXED = {"createAgent": {"email"}}
 """What the contract requires and we do not: an agent may be named by a slug instead."""
-PAIRS = [(one.id, CONTRACT[one.id]) for one in operations() if one.id in CONTRACT]
+PAIRS = [(one.id, CONTRACT[one.id]) for one in OPERATIONS if one.id in CONTRACT]
 
 
 def described(operation_id: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def test_its_bodies_are_the_contracts(operation_id: str, contract: dict[str, Any
 
 
 def test_the_contract_knows_our_operations() -> None:
-    assert {one.id for one in operations()} - set(CONTRACT) <= OURS
+    assert {one.id for one in OPERATIONS} - set(CONTRACT) <= OURS
     assert len(PAIRS) >= 5
 
 
@@ -107,7 +107,7 @@ async def test_the_page_needs_nothing_from_elsewhere(client: Any) -> None:
         assert "http://" not in answer.text
         assert "https://" not in answer.text
         assert "<script" not in answer.text
-        for operation in operations():
+        for operation in OPERATIONS:
             assert f'id="{operation.id}"' in answer.text
 
 
@@ -118,3 +118,13 @@ async def test_a_schema_by_name_is_complete(client: Any) -> None:
     assert set(schema["$defs"]) == {"APIKeyView"}
     jsonschema_rs.Draft202012Validator(schema).validate({"items": [], "next_cursor": None})
     assert (await client.get("/v1/schemas/Nobody")).code == "not_found"
+
+
+def test_the_bytes_of_a_mail_are_described_as_such() -> None:
+    content = described("getRawMessage")["responses"]["200"]["content"]
+    assert list(content) == ["message/rfc822"]
+
+
+def test_a_201_says_where() -> None:
+    for name in ("createAgent", "createApiKey", "createWebhook"):
+        assert "Location" in described(name)["responses"]["201"]["headers"]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Meta, UnsetType
 
 from e2ad.api import app as application
-from e2ad.api import dispatch
 from e2ad.api.operation import Call, Operation, Result, Scope, operation
 from e2ad.api.shapes import NULL_REFUSED, BodyShape, Malformed, Problem, open_body
 from e2ad.core import errors
@@ -94,8 +93,8 @@ async def join_thing(call: Call[None, OpenRequest]) -> ThingView:
 
 @pytest.fixture(autouse=True)
 def things(monkeypatch: pytest.MonkeyPatch) -> None:
-    declared: list[Operation] = [make_thing, get_thing, drop_thing, join_thing]
-    monkeypatch.setattr(application, "operations", lambda: declared)
+    declared: tuple[Operation, ...] = (make_thing, get_thing, drop_thing, join_thing)
+    monkeypatch.setattr(application, "OPERATIONS", declared)
 
 
 GOOD = {"title": "abc"}
@@ -113,6 +112,8 @@ SHAPES: list[tuple[Any, list[str]]] = [
     ({"title": "a", "count": 1.5}, ["body.count"]),
     ({"title": "a", "count": True}, ["body.count"]),
     ({"title": "a", "kind": ""}, ["body.kind"]),
+    ({"title": "a", "count": ""}, ["body.count"]),
+    ({"title": "a", "count": False}, ["body.count"]),
     ({"title": "a", "at": "2026-01-01"}, ["body.at"]),
     ({"title": "a", "at": "2026-01-01T00:00:00"}, ["body.at"]),
     ({"title": "a", "strictly": None}, ["body.strictly"]),
@@ -249,8 +250,9 @@ async def test_what_handlers_raise(client: Any, index: str, status: int, code: s
         assert answer.json()["error"]["details"] == {"fields": [{"location": "", "message": "bad thing"}]}
 
 
-async def test_a_handler_that_never_ends_is_503(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "REQUEST_SECONDS", 0.1)
+async def test_a_handler_that_never_ends_is_503(client: Any) -> None:
+    config = client.services.config
+    client.services.config = attrs.evolve(config, http=attrs.evolve(config.http, request_seconds=0.1))
     assert (await client.get("/v1/things/a@b.test/6")).status == 503
 
 
@@ -261,7 +263,10 @@ async def test_headers_of_a_result_cannot_split_the_answer(client: Any) -> None:
     assert "x-evil" not in answer.headers
 
 
-@pytest.mark.parametrize(("index", "location"), [("-1", "path.index"), ("x", "path.index"), ("1.5", "path.index")])
+@pytest.mark.parametrize(
+    ("index", "location"),
+    [("-1", "path.index"), ("x", "path.index"), ("1.5", "path.index"), ("1.0", "path.index"), ("1e0", "path.index")],
+)
 async def test_typed_path_parameters(client: Any, index: str, location: str) -> None:
     answer = await client.get(f"/v1/things/a@b.test/{index}")
     assert (answer.status, answer.fields) == (422, [location])

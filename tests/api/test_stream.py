@@ -19,13 +19,15 @@ from trio_websocket import (
 )
 
 from e2ad.api.services import Services
-from e2ad.api.stream import MAX_FRAME_BYTES, StreamHandler
+from e2ad.api.sockets import MAX_FRAME_BYTES
+from e2ad.api.stream import StreamHandler
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import key_hash
 from e2ad.delivery.hub import Hub
 from e2ad.storage.pool import Database
 from e2ad.storage.stream import StreamReads
+from tests.zone import Zone, guard
 
 MINE, OTHERS = "a" * 32, "b" * 32
 KEYS = KeyRing(["deployment-secret-that-is-long-enough"])
@@ -112,7 +114,8 @@ async def door(database: Database) -> AsyncIterator[Door]:
     await found(database)
     config = Config()
     hub = Hub(StreamReads(database), KEYS, config.websocket)
-    handler = StreamHandler(Services.build(database, config, KEYS, hub=hub))
+    zone = Zone()
+    handler = StreamHandler(Services.build(database, config, KEYS, egress=guard(zone), resolver=zone), hub)
 
     async def serve(request: WebSocketRequest) -> None:
         path, _, query = request.path.partition("?")
@@ -151,6 +154,8 @@ def classic(email: str, token: str = "") -> str:
         (full(TRASHED), f"Bearer {ACCOUNT_KEY}", 404, "not_found"),
         (full(CLOUD), f"Bearer {AGENT_KEY}", 403, "forbidden"),
         (full(FOREIGN), f"Bearer {AGENT_KEY}", 404, "not_found"),
+        (full("a%00b").replace("%2500", "%00"), f"Bearer {ACCOUNT_KEY}", 400, "invalid_request"),
+        (full("a%ffb").replace("%25ff", "%ff"), None, 400, "invalid_request"),
     ],
 )
 async def test_the_full_api_refuses_with_its_envelope(
@@ -164,6 +169,7 @@ async def test_the_full_api_refuses_with_its_envelope(
         assert error["code"] == code
         assert error["request_id"] == headers["x-request-id"]
         assert headers["content-type"] == "application/json"
+        assert headers["x-content-type-options"] == "nosniff"
         assert ("www-authenticate" in headers) == (status == 401)
         assert opened.hub.sockets == 0
 
@@ -189,6 +195,7 @@ async def test_the_classic_api_refuses_in_plain_text(
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.body
         assert not answer.body.startswith(b"{")
+        assert (answer.body == b"unauthorized\n") == (status == 401)
 
 
 @pytest.mark.parametrize(
@@ -265,3 +272,44 @@ async def test_who_still_may_listen_goes_on(database: Database) -> None:
             await socket.get_message()
         assert opened.hub.sockets == 1
         assert socket.closed is None
+
+
+async def test_who_could_not_be_asked_is_asked_until_there_is_an_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("e2ad.api.stream.ASK_AGAIN_SECONDS", 0.05)
+    async with door(database) as opened, opened.listen(full(BOT), f"Bearer {ACCOUNT_KEY}") as socket:
+        with trio.fail_after(5):
+            while opened.hub.sockets != 1:
+                await trio.sleep(0.005)
+        await database.execute("update api_keys set revoked_at = now() where id = 'k1'")
+        await database.execute("alter table api_keys rename to hidden")
+        opened.handler.services.access.clear()
+        opened.handler.doubt_account(MINE)
+        await trio.sleep(0.2)
+        assert opened.hub.sockets == 1
+        await database.execute("alter table hidden rename to api_keys")
+        with trio.fail_after(5), pytest.raises(ConnectionClosed) as closed:
+            await socket.get_message()
+        assert closed.value.reason.code == 1008
+
+
+async def test_a_doubt_during_the_handshake_is_not_forgotten(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with door(database) as opened:
+        admit = StreamHandler._admit
+
+        async def admit_and_be_overtaken(handler: StreamHandler, wish: Any) -> Any:
+            agent = await admit(handler, wish)
+            if opened.hub.sockets == 0:
+                await database.execute("update api_keys set revoked_at = now() where id = 'k1'")
+                opened.handler.services.access.clear()
+                opened.handler.doubt_account(MINE)
+            return agent
+
+        monkeypatch.setattr(StreamHandler, "_admit", admit_and_be_overtaken)
+        async with opened.listen(full(BOT), f"Bearer {ACCOUNT_KEY}") as socket:
+            with trio.fail_after(5), pytest.raises(ConnectionClosed) as closed:
+                await socket.get_message()
+            assert closed.value.reason.code == 1008

@@ -87,6 +87,8 @@ def _run(folder: Path, environ: Mapping[str, str]) -> Iterator[Deployment]:
         "E2AD_RATE_LIMITS_CREATE_AGENT_PER_HOUR": "0",
         "E2AD_SMTP_MAX_CONNECTIONS_PER_PEER": "5000",
         "E2AD_HTTP_MAX_CONNECTIONS": "20000",
+        # As in production: a line for each mail.
+        "E2AD_LOG_LEVEL": "info",
     }
     log = (folder / "log").open("wb")
     began = time.perf_counter()

@@ -1,11 +1,13 @@
-"""What e2ad does in a second, and what it costs: `python -m tests.bench.run [accept|webhook|socket|api|memory …]`.
+"""What e2ad does in a second, and what it costs: `python -m tests.bench.run [accept|webhook|socket|api|memory|serve]`.
 
 One JSON line a measurement, on stdout. Server, PostgreSQL and load share the machine, so read
 ratios and medians rather than single numbers. `--rounds N` repeats each measurement.
 """
 
 import argparse
+import base64
 import json
+import random
 import statistics
 import sys
 import time
@@ -18,22 +20,38 @@ import trio
 from e2ad.dev import world
 from e2ad.mailauth.signer import load_private_key, sign
 from tests.bench.deployment import Deployment, deployment
-from tests.bench.peers import Api, Sink, Timings, load_api, send_mail
+from tests.bench.peers import Api, LineStream, Sink, Timings, load_api, send_mail
+from tests.bench.serving import own_database, serving
 
 SENDER = b"ada@northwind.test"
 FILLER = ("The quick brown fox jumps over the lazy dog, and the mail goes on and on. " * 2)[:76]
 
 
-def mails(count: int, size: int, *, key: bytes | None = None, tag: str = "") -> list[tuple[bytes, bytes]]:
-    """So many different mails of about `size` octets, signed when a key is given; no line starts with a dot."""
+def mails(
+    count: int, size: int, *, key: bytes | None = None, tag: str = "", attached: bool = False
+) -> list[tuple[bytes, bytes]]:
+    """So many different mails of about `size` octets, signed when a key is given; no line starts with a dot.
+
+    The size is all text, or nearly all an attachment.
+    """
     lines = max(1, (size - 300) // (len(FILLER) + 2))
     body = ("\r\n".join([FILLER] * lines) + "\r\n").encode()
+    kind = "text/plain; charset=utf-8"
+    if attached:
+        kind = "multipart/mixed; boundary=cut"
+        octets = base64.encodebytes(random.Random(size).randbytes(size * 3 // 4)).replace(b"\n", b"\r\n")
+        body = (
+            b"--cut\r\n\r\nSee the report.\r\n--cut\r\nContent-Type: application/pdf\r\n"
+            b'Content-Disposition: attachment; filename="report.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+            + octets
+            + b"--cut--\r\n"
+        )
     made = []
     for number in range(count):
         head = (
             f"From: Ada <ada@northwind.test>\r\nTo: bot@agents.localhost\r\nSubject: Report {number} {tag}\r\n"
             f"Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <{tag}.{number}.{time.time_ns()}@northwind.test>\r\n"
-            "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+            f"MIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n"
         ).encode()
         content = head + body
         if key is not None:
@@ -77,11 +95,14 @@ class Bench:
             for connections, count in zip((1, 10, 50), counts, strict=True):
                 for key in (None, self.key):
                     await self._accept(to, label, size, connections, count, key)
+        for connections, count in ((1, 40), (10, 100)):
+            await self._accept(to, "1MB attached", 1_000_000, connections, count, None)
 
     async def _accept(self, to: str, label: str, size: int, connections: int, count: int, key: bytes | None) -> None:
         rates, p50, p99, cpu = [], [], [], []
         for number in range(self.rounds):
-            batch = mails(count, size, key=key, tag=f"{label}.{connections}.{number}")
+            tag = f"{label[:3]}.{connections}.{number}"
+            batch = mails(count, size, key=key, tag=tag, attached=label.endswith("attached"))
             before = self.house.processor_seconds()
             seconds, timings = await send_mail(self.house.smtp, connections, batch, lambda _: to)
             after = self.house.processor_seconds()
@@ -166,8 +187,59 @@ class Bench:
                 while len(received) < 100:
                     await trio.sleep(0.01)
             nursery.cancel_scope.cancel()
+        await self._socket_crowd(to)
         delays = Timings([received[message] - at for message, at in sent_at.items()])
         report("socket", p50_ms=delays.percentile_ms(50), p99_ms=delays.percentile_ms(99))
+
+    async def _socket_crowd(self, to: str) -> None:
+        """Deliveries a second to many sockets of one inbox; the readers only count."""
+        sockets, count = 20, 500
+        left = sockets * count
+        finished = trio.Event()
+
+        async def read(stream: trio.SocketStream) -> None:
+            nonlocal left
+            rest = b""
+            async with stream:
+                while True:
+                    data = rest + await stream.receive_some(65536)
+                    left -= data.count(b'"email.received"')
+                    rest = data[-15:]
+                    if left <= 0:
+                        finished.set()
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(sockets):
+                nursery.start_soon(read, await self._raw_socket(to))
+            before = self.house.processor_seconds()
+            began = time.perf_counter()
+            await send_mail(self.house.smtp, 10, mails(count, 5000, tag="crowd"), lambda _: to)
+            with trio.fail_after(60):
+                await finished.wait()
+            seconds = time.perf_counter() - began
+            used = self.house.processor_seconds()[0] - before[0]
+            nursery.cancel_scope.cancel()
+        report(
+            "socket_crowd",
+            sockets=sockets,
+            mails=count,
+            deliveries_per_second=round(sockets * count / seconds, 1),
+            daemon_ms_per_mail=round(used / count * 1000, 2),
+        )
+
+    async def _raw_socket(self, to: str) -> trio.SocketStream:
+        """An open WebSocket whose frames nobody decodes."""
+        stream = await trio.open_tcp_stream(*self.house.api)
+        head = (
+            f"GET /v1/agents/{to}/ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.house.api_key}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await stream.send_all(head.encode())
+        status = await LineStream(stream).line()
+        if b" 101 " not in status:
+            raise RuntimeError(f"no socket: {status!r}")
+        return stream
 
     async def read(self) -> None:
         """API get and list at 100 and at 100,000 stored messages."""
@@ -185,7 +257,7 @@ class Bench:
             await database.execute((Path(__file__).parent / "fill.sql").read_text(), {"agent": to, "count": count})
             await database.execute("analyze messages")
 
-    async def _read(self, to: str, stored: int) -> None:
+    async def _read(self, to: str, stored: int, *, workers: int = 1) -> None:
         base = f"/v1/agents/{to}/messages"
         _, page = await (await self.api()).request("GET", f"{base}?read_status=all&limit=50")
         ids = [item["id"] for item in page["items"]]
@@ -199,6 +271,7 @@ class Bench:
             report(
                 name,
                 stored=stored,
+                workers=workers,
                 clients=8,
                 per_second=round(count / 3.0, 1),
                 p50_ms=timings.percentile_ms(50),
@@ -248,6 +321,30 @@ class Bench:
             sockets_opened_per_second=round(2000 / seconds, 1),
         )
 
+    async def serve(self) -> None:
+        """`e2ad serve`: start to ready on an empty and on a migrated database; two workers taking mail and reads."""
+        starts: dict[str, list[float]] = {"empty": [], "migrated": []}
+        for _ in range(self.rounds):
+            async with own_database(self.house) as url:
+                for state in starts:
+                    async with serving(self.house, url) as house:
+                        starts[state].append(house.started_seconds)
+        for state, taken in starts.items():
+            report("start", what=f"serve, {state} database", ready_seconds=round(statistics.median(taken), 2))
+        async with own_database(self.house) as url, serving(self.house, url, workers=2) as house:
+            bench = Bench(house, self.rounds)
+            to = await bench.agent("workers")
+            await send_mail(house.smtp, 8, mails(400, 5000, tag="warm"), lambda _: to)
+            for connections in (10, 50):
+                rates = []
+                for number in range(self.rounds):
+                    batch = mails(2000, 5000, tag=f"workers.{connections}.{number}")
+                    seconds, _ = await send_mail(house.smtp, connections, batch, lambda _: to)
+                    rates.append(2000 / seconds)
+                per_second = round(statistics.median(rates), 1)
+                report("accept", workers=2, size="5KB", dkim=False, connections=connections, per_second=per_second)
+            await bench._read(to, 400 + 4000 * self.rounds, workers=2)
+
 
 def main(arguments: Sequence[str]) -> None:
     """Measure what is asked for, everything by default."""
@@ -257,6 +354,7 @@ def main(arguments: Sequence[str]) -> None:
         "socket": Bench.socket,
         "api": Bench.read,
         "memory": Bench.memory,
+        "serve": Bench.serve,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", nargs="*", choices=[*benches, []])

@@ -150,15 +150,14 @@ async def open_endpoint(tls: ssl.SSLContext | None = None) -> AsyncIterator[Endp
 
 
 @frozen
-class TestCA:
+class CertificateAuthority:
     """A certificate authority of the test's own, and one server certificate by it."""
 
-    __test__ = False
     ca_file: Path
     server: ssl.SSLContext
 
 
-def make_ca(folder: Path, names: tuple[str, ...] = ("hooks.example.com", "localhost")) -> TestCA:
+def make_ca(folder: Path, names: tuple[str, ...] = ("hooks.example.com", "localhost")) -> CertificateAuthority:
     """Make both; the certificate is good for `names`."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "e2ad test CA")])
@@ -181,7 +180,7 @@ def make_ca(folder: Path, names: tuple[str, ...] = ("hooks.example.com", "localh
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key_file)
-    return TestCA(ca_file, context)
+    return CertificateAuthority(ca_file, context)
 
 
 def _certificate(

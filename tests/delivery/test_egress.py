@@ -1,7 +1,6 @@
 """The guard: table of addresses, URLs, and what is really connected to."""
 
 import ssl
-import sys
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ import trio
 
 from e2ad.core.errors import InvalidWebhookUrl
 from e2ad.delivery.egress import Blocked, Egress, Origin, Unreachable, parse_url
-
-far = sys.modules["e2ad_test_endpoint"]
+from tests.delivery import endpoint as far
 
 REFUSED = [
     "127.0.0.1",

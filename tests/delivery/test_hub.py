@@ -461,3 +461,55 @@ def test_recent_is_bounded() -> None:
     assert len(recent) == 3
     assert "b" not in recent
     assert "a" in recent
+
+
+async def new_secret(database: Database) -> None:
+    await database.execute(
+        "insert into signing_secrets (account_id, id, name, sealed_secret, created_at) "
+        "values (%(a)s, 'wsec_2', 'new', %(s)s, now() + interval '1 second')",
+        {"a": ACCOUNT, "s": KEYS.seal("newer", context="signing_secret:wsec_2", nonce=b"123456789012")},
+    )
+
+
+async def test_a_new_signing_secret_signs_after_a_gap_in_listening(database: Database) -> None:
+    async with serving(database) as served, served.connect() as socket:
+        await joined(served, 1)
+        await new_secret(database)
+        served.hub.scan()
+        await trio.sleep(0.1)
+        served.hub.publish([event(1)])
+        (frame,) = await receive(socket)
+        assert verify_auth_headers(frame["auth_headers"], RAW, ["newer"], datetime.now(UTC))
+
+
+async def test_a_new_signing_secret_that_could_not_be_read_is_read_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
+    async with serving(database) as served, served.connect() as socket:
+        await joined(served, 1)
+        await new_secret(database)
+        await database.execute("alter table signing_secrets rename to hidden")
+        served.hub.forget_account(ACCOUNT)
+        await trio.sleep(0.1)
+        await database.execute("alter table hidden rename to signing_secrets")
+        await trio.sleep(0.2)
+        served.hub.publish([event(1)])
+        (frame,) = await receive(socket)
+        assert verify_auth_headers(frame["auth_headers"], RAW, ["newer"], datetime.now(UTC))
+
+
+async def test_a_frame_that_cannot_be_made_ends_one_socket_and_not_the_hub(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> str:
+        raise ValueError("not written")
+
+    async with serving(database) as served, served.connect() as full, served.connect("classic") as classic:
+        await joined(served, 2)
+        monkeypatch.setattr("e2ad.delivery.sockets.classic_frame", stumble)
+        served.hub.publish([event(1)])
+        assert await close_of(classic) == (1011, "internal_error")
+        assert await ids(full, 1) == ["evt_0001"]
+        served.hub.publish([event(2)])
+        assert await ids(full, 1) == ["evt_0002"]

@@ -1,6 +1,5 @@
 """The HTTP/1.1 POST against an endpoint that answers in every way there is."""
 
-import sys
 from typing import Any
 
 import pytest
@@ -9,8 +8,8 @@ import trio
 from e2ad.delivery import poster as module
 from e2ad.delivery.egress import Egress, Unreachable, parse_url
 from e2ad.delivery.poster import EXCERPT_BYTES, Poster
+from tests.delivery import endpoint as far
 
-far = sys.modules["e2ad_test_endpoint"]
 HEADERS = [("Content-Type", "application/json"), ("X-Name", "Jürgen")]
 
 

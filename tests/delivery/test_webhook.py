@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,12 +28,12 @@ from e2ad.core.delivery import (
 from e2ad.core.events import envelope
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import Verdict, verify_auth_headers, verify_webhook_signature
+from e2ad.delivery import payloads
 from e2ad.delivery import webhook as module
 from e2ad.delivery.egress import Egress
 from e2ad.delivery.poster import Poster
-from e2ad.delivery.webhook import Webhooks, retry_after_seconds
-
-far = sys.modules["e2ad_test_endpoint"]
+from e2ad.delivery.webhook import LARGE_BYTES, Webhooks, retry_after_seconds
+from tests.delivery import endpoint as far
 
 RAW = b"From: Alice <alice@example.com>\r\nTo: bot@agents.example.com\r\nSubject: Hi\r\n\r\nHello\r\n"
 NOW = datetime(2026, 7, 23, 10, 0, 0, 123456, tzinfo=UTC)
@@ -337,3 +337,24 @@ async def test_each_attempt_is_signed_anew(webhooks: Webhooks, endpoint: Any) ->
 def test_excerpts_are_clean_text() -> None:
     assert module.clean(b"a\x00b\xffc\n\x1b[31m") == "a�b�c\n�[31m"
     assert len(module.clean("é".encode() * 2000)) == 1000
+
+
+async def test_a_large_mail_is_encoded_and_signed_off_the_event_loop(
+    webhooks: Webhooks, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    compose = payloads.compose
+
+    def compose_somewhere(*args: Any) -> bytes:
+        threads.append(threading.get_ident())
+        return compose(*args)
+
+    monkeypatch.setattr(payloads, "compose", compose_somewhere)
+    raw = b"x" * (LARGE_BYTES + 1)
+    for size in (LARGE_BYTES, LARGE_BYTES + 1):
+        message = attrs.evolve(MESSAGE, raw=raw[:size])
+        done = await webhooks.attempt(attempt(endpoint.url(), kind=DeliveryKind.AGENT, message=message))
+        assert isinstance(done, Delivered)
+    here, elsewhere = threads
+    assert here == threading.get_ident() != elsewhere
+    assert base64.b64decode(json.loads(endpoint.received[1].body)["raw_message"]) == raw

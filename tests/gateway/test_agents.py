@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 
 from e2ad.config.sections import Limits
 from e2ad.core.errors import (
@@ -25,45 +25,15 @@ from e2ad.core.errors import (
     ReservedDomain,
 )
 from e2ad.core.sealing import KeyRing
-from e2ad.delivery.egress import Egress
 from e2ad.gateway import agents as module
 from e2ad.gateway.accounts import bootstrap, keep_shared_domain
 from e2ad.gateway.agents import AgentDraft, AgentRegistry
 from e2ad.storage.agents import Change
 from e2ad.storage.connection import TrioConnection
 from e2ad.storage.pool import Database
+from tests.zone import HOOK, Zone, guard
 
 KEYS = KeyRing(("a deployment secret of the tests, long enough",))
-HOOK = "https://hooks.example/in"
-
-
-@define
-class Zone:
-    """The part of the DNS that this test knows."""
-
-    hosts: dict[str, list[str]] = field(factory=lambda: {"hooks.example": ["198.51.100.7"]})
-    exchangers: dict[str, list[str] | Exception] = field(factory=dict)
-    silent: bool = False
-
-    async def addresses(self, host: str) -> list[str]:
-        return self.hosts[host]
-
-    async def mx(self, name: str) -> list[tuple[int, str]]:
-        if self.silent:
-            await trio.sleep_forever()
-        found = self.exchangers.get(name, [])
-        if isinstance(found, Exception):
-            raise found
-        return [(10, host) for host in found]
-
-
-@frozen
-class Guarded:
-    """Accepts documentation addresses, so that the real guard can be asked."""
-
-    allow_networks: tuple[str, ...] = ("198.51.100.0/24",)
-    allow_http: bool = False
-    ca_file: str = ""
 
 
 @pytest.fixture
@@ -84,8 +54,7 @@ async def stranger(database: Database) -> str:
 
 @pytest.fixture
 def registry(database: Database, zone: Zone) -> AgentRegistry:
-    guard = Egress(Guarded(), zone)
-    return AgentRegistry(database, guard, zone, "agents.localhost", "mx.e2ad.example", Limits())
+    return AgentRegistry(database, guard(zone), zone, "agents.localhost", "mx.e2ad.example", Limits())
 
 
 async def register(database: Database, account_id: str | None, domain: str, *, verified: bool = True) -> None:
@@ -201,7 +170,6 @@ async def test_a_subdomain_is_inherited_when_its_mail_comes_here(
     await register(database, account, "acme.example")
     await register(database, stranger, "b.acme.example")
     zone.exchangers["a.acme.example"] = ["other.example.", "MX.e2ad.example."]
-    zone.exchangers["broken.acme.example"] = RuntimeError("SERVFAIL")
     agent = await registry.create(account, AgentDraft(email="bot@a.acme.example"))
     assert (agent.domain, agent.registered_domain, agent.domain_verified) == ("a.acme.example", "acme.example", True)
     for email, failure in (

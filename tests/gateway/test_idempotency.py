@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from e2ad.core.errors import IdempotencyInFlight, IdempotencyKeyReuse, InvalidRequest
+from e2ad.core.sealing import KeyRing
 from e2ad.gateway import idempotency as subject
 from e2ad.gateway.idempotency import Claim, Idempotency, Replay
 from e2ad.gateway.mint import now
@@ -18,7 +19,7 @@ async def keys(database: Database) -> Idempotency:
     """Idempotency with the account `acc`."""
     for name in ("acc", "other"):
         await accounts.insert_account(database, accounts.Account(name, f"{name}@x.test", "", "standard"))
-    return Idempotency(database)
+    return Idempotency(database, KeyRing(("a deployment secret of the tests",)))
 
 
 async def claimed(keys: Idempotency, key: str = "k", route: str = "POST /r", body: bytes = b"{}") -> Claim:
@@ -31,6 +32,20 @@ async def test_a_finished_request_is_replayed_byte_for_byte(keys: Idempotency, d
     claim = await claimed(keys)
     await claim.finish(database, 202, "application/json", b'{"a": 1 }')
     assert await keys.claim("acc", "k", "POST /r", b"{}") == Replay(202, "application/json", b'{"a": 1 }')
+
+
+async def test_the_table_holds_no_answer_in_clear(keys: Idempotency, database: Database) -> None:
+    claim = await claimed(keys)
+    await claim.finish(database, 201, "application/json", b'{"signing_secret":"whsec_1"}')
+    stored = await database.fetch_value("select body from idempotency_keys where key = 'k'", {})
+    assert stored
+    assert b"whsec_1" not in bytes(stored)
+
+
+async def test_an_answer_that_cannot_be_opened_is_no_accident(keys: Idempotency, database: Database) -> None:
+    await (await claimed(keys)).finish(database, 201, "application/json", b"{}")
+    with pytest.raises(IdempotencyKeyReuse, match="look for its effect"):
+        await Idempotency(database, KeyRing(("another secret",))).claim("acc", "k", "POST /r", b"{}")
 
 
 @pytest.mark.parametrize(("route", "body"), [("POST /s", b"{}"), ("POST /r", b"{ }"), ("POST /", b"r\n{}")])

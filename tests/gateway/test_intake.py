@@ -377,3 +377,51 @@ async def test_a_purge_cannot_take_content_away_under_a_batch(database: Database
         await trio.sleep(0.3)
     assert await count(database, "messages") == 1
     assert await count(database, "contents") == 1
+
+
+async def test_who_cannot_be_told_changes_nothing_for_the_sender(database: Database) -> None:
+    await household(database, AGENT)
+
+    def stumble(_: Sequence[StoredArrival]) -> None:
+        raise ValueError("a bug of whoever wanted to know")
+
+    intake = Intake(database, outbox=True, on_stored=stumble, on_usage=lambda *_: None)
+    mails = [[arrival(raw=f"Subject: {n}\r\n\r\n".encode())] for n in range(3)]
+    before = database.statements
+    results = await submit_all(intake, *mails)
+    assert results == [(mail.message.id,) for [mail] in mails]
+    assert database.statements - before == 1, "stored once and not again, one by one"
+
+
+async def test_what_nobody_waits_for_any_more_is_let_go(database: Database) -> None:
+    await household(database, AGENT)
+    intake = Ledger().intake(database)
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(0.01):
+            await intake.submit([arrival(raw=b"Subject: gave up\r\n\r\n")])
+        assert intake._receive.statistics().current_buffer_used == 1
+        nursery.start_soon(intake.submit, [arrival(raw=b"Subject: waits\r\n\r\n")])
+        await trio.testing.wait_all_tasks_blocked()
+        runs = trio.CancelScope()
+
+        async def run() -> None:
+            with runs:
+                await intake.run()
+
+        async with trio.open_nursery() as office:
+            office.start_soon(run)
+            with trio.fail_after(5):
+                while await count(database, "messages") == 0:
+                    await trio.sleep(0.01)
+            runs.cancel()
+    assert await count(database, "messages") == 1
+
+
+async def test_an_abandoned_mail_holds_no_memory() -> None:
+    sender = Intake.__new__(Intake)
+    sender._send, sender._receive = trio.open_memory_channel(1)
+    with trio.move_on_after(0.01):
+        await sender.submit([arrival(raw=b"x" * 100)])
+    left = sender._receive.receive_nowait()
+    assert left.abandoned
+    assert left.arrivals == ()

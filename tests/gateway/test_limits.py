@@ -1,12 +1,15 @@
 """Limits hold across processes: never more than the limit, and all of it can be used."""
 
+from typing import Any
+
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from e2ad.core.errors import RateLimited
-from e2ad.gateway.limits import Allowance, RateLimits, address_subject
+from e2ad.gateway.limits import RESERVE_SECONDS, Allowance, RateLimits, address_subject
 from e2ad.storage.pool import Database
 
 HOUR = 3600
@@ -97,3 +100,18 @@ def test_subjects_of_addresses(address: str, subject: str) -> None:
 @given(st.text(max_size=30))
 def test_any_text_has_a_subject(text: str) -> None:
     assert address_subject("k", text).startswith("k:")
+
+
+async def test_a_database_that_stands_still_costs_each_request_the_same_moment(autojump_clock: MockClock) -> None:
+    class Stuck(Database):
+        def __init__(self) -> None:
+            pass
+
+        async def _run(self, *_: Any) -> Any:
+            await trio.sleep_forever()
+
+    limits, begun_at = RateLimits(Stuck()), trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(limits.take, "s", 30, HOUR)
+    assert trio.current_time() - begun_at == RESERVE_SECONDS

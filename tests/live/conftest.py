@@ -17,7 +17,7 @@ from attrs import define, field
 
 from tests.conftest import Postgres
 from tests.conftest import _command as run_statements
-from tests.live.running import Running, running_dev, wait_until
+from tests.live.running import Running, dev_folder, running_dev, wait_until
 from tests.live.serving import Deployment, found
 
 __all__ = ["Endpoint", "Request", "Running", "running_dev", "wait_until"]
@@ -26,15 +26,14 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def dev() -> Iterator[Running]:
     """One daemon for all tests that do not need their own."""
-    folder = tmp_path_factory.mktemp("dev") / "e2ad"
-    with running_dev(
-        folder,
-        E2AD_RATE_LIMITS_POLL_PER_MINUTE="0",
-        E2AD_WEBHOOKS_RETRY_SCHEDULE_SECONDS="0.2,0.2,0.2",
-        E2AD_DNS_TIMEOUT_SECONDS="1",
-    ) as running:
+    settings = {
+        "E2AD_RATE_LIMITS_POLL_PER_MINUTE": "0",
+        "E2AD_WEBHOOKS_RETRY_SCHEDULE_SECONDS": "0.2,0.2,0.2",
+        "E2AD_DNS_TIMEOUT_SECONDS": "1",
+    }
+    with dev_folder() as folder, running_dev(folder, **settings) as running:
         yield running
 
 
@@ -100,7 +99,7 @@ def slow_endpoint() -> Iterator[Callable[[float], str]]:
 
     def make(seconds: float) -> str:
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - the library's name
+            def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 if not over.wait(seconds):
                     self.send_response(200)

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import smtplib
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -123,6 +125,20 @@ def running_dev(folder: Path, *arguments: str, **environ: str) -> Iterator[Runni
             finally:
                 process.stdout.close()
     assert status == 0, (folder.parent / f"{folder.name}.log").read_text()[-3000:]
+
+
+@contextmanager
+def dev_folder() -> Iterator[Path]:
+    """A folder for `e2ad dev` that PostgreSQL's account may enter, with a path short enough for its socket.
+
+    pytest's own folders are private, so that under root the database would be put elsewhere and stay there.
+    """
+    above = Path(tempfile.mkdtemp(prefix="e2ad-live-"))
+    above.chmod(0o755)
+    try:
+        yield above / "e2ad"
+    finally:
+        shutil.rmtree(above)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 15) -> Any:

@@ -121,3 +121,12 @@ def test_swaks(dev: Running) -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert only_message(dev, to)["subject"] == "by swaks"
+
+
+def test_without_a_message_id_two_mails_that_look_alike_are_two(dev: Running) -> None:
+    to = dev.agent("alike")
+    for _ in range(2):
+        dev.send(to, b"Subject: tick\r\n\r\nx\r\n")
+    status, page = dev.api("GET", f"/v1/agents/{to}/messages")
+    assert status == 200
+    assert [item["subject"] for item in page["items"]] == ["tick", "tick"]

@@ -1,6 +1,5 @@
 """Stopping: whatever peers do, it ends within the graces, with 0, and what got 250 is on disk."""
 
-import itertools
 import signal
 import smtplib
 import socket
@@ -21,9 +20,7 @@ MAIL = b"From: a@b.test\r\nMessage-ID: <%b@b.test>\r\n\r\nHello\r\n"
 GRACES = {"GRACE_DOORS_SECONDS": "3", "GRACE_ATTEMPTS_SECONDS": "3", "GRACE_DATABASE_SECONDS": "2"}
 
 
-@pytest.mark.parametrize(
-    "roles", [",".join(some) for size in (1, 2) for some in itertools.combinations(("smtp", "http", "worker"), size)]
-)
+@pytest.mark.parametrize("roles", ["smtp", "http", "worker", "smtp,worker"])
 def test_each_set_of_roles_starts_and_stops(deployment: Deployment, roles: str) -> None:
     with deployment.serving("--roles", roles) as served:
         assert bool(served.told["smtp"]) == ("smtp" in roles)
@@ -78,8 +75,10 @@ def test_a_listener_is_told_that_we_go(deployment: Deployment) -> None:
                     await trio.aclose_forcefully(ws._stream)  # the library leaves it to the garbage collector
                     return closed.value.reason.code
 
+        begun = time.monotonic()
         assert trio.run(listen) == 1001
         assert stop(process) == 0
+        assert time.monotonic() - begun < 2.5
     finally:
         kill(process)
 

@@ -17,7 +17,8 @@ from attrs import evolve
 
 from e2ad.core.address import NULL_PATH, Mailbox
 from e2ad.core.message import Envelope
-from e2ad.smtp.server import SmtpSettings, open_listeners, serve
+from e2ad.listeners import open_listeners
+from e2ad.smtp.server import SmtpSettings, serve
 from tests.smtp.dialog import Postbox
 
 pytestmark = pytest.mark.live

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from e2ad.listeners import open_listeners
 from e2ad.smtp import tls
-from e2ad.smtp.server import SmtpSettings, open_listeners, serve
+from e2ad.smtp.server import SmtpSettings, serve
 from tests.smtp.dialog import Postbox
 
 pytestmark = pytest.mark.live

@@ -194,10 +194,31 @@ async def test_alignment_that_cannot_be_asked_leaves_the_question_open(authentic
 
 async def test_a_walk_that_has_ended_does_not_care_for_what_is_above(authenticator, world, published, mail):
     published.fail("_dmarc.test", Fault.SERVFAIL)
-    assert (await ask(authenticator, mail)).dmarc.status is DmarcStatus.TEMPERROR
+    assert (await ask(authenticator, mail, author=Mailbox("ann", "sub.example.test"))).dmarc.status is (
+        DmarcStatus.TEMPERROR
+    )
     published.replace("_dmarc.example.test", "TXT", "v=DMARC1; p=none; psd=n")
     result = await ask(make(world), mail, author=Mailbox("ann", "sub.example.test"))
     assert (result.dmarc.status, result.dmarc.policy) == (DmarcStatus.PASS, DmarcPolicy.NONE)
+
+
+@pytest.mark.parametrize(
+    ("reverse_path", "peer", "status"),
+    [
+        (ANN, PEER, "pass"),  # RFC 9989 section 4.10.2: one domain with a record of its own needs no organization
+        (ANN, "192.0.2.66", "fail"),
+        (Mailbox("b", "bounce.example.test"), PEER, "temperror"),
+        (Mailbox("b", "bounce.example.test"), "192.0.2.66", "fail"),
+    ],
+)
+async def test_dns_trouble_above_a_domain_with_a_record_of_its_own(
+    authenticator, published, mail, reverse_path, peer, status
+):
+    published.add("bounce.example.test", "TXT", "v=spf1 ip4:127.0.0.1 -all")
+    published.fail("_dmarc.test", Fault.SERVFAIL)
+    result = await ask(authenticator, mail, reverse_path=reverse_path, peer=peer)
+    assert (result.dmarc.status.value, result.dmarc.policy) == (status, DmarcPolicy.REJECT)
+    assert result.verified == (status == "pass")
 
 
 async def test_silent_dns_costs_the_deadline_and_no_mail(world, published, rsa_key, mail):

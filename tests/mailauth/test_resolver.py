@@ -36,6 +36,10 @@ async def test_no_such_name_and_no_such_record_are_answers(world):
     assert await resolver.exists("a.b.test")
     assert await resolver.exists("b.test")  # RFC 8020: it has a name below it
     assert not await resolver.exists("none.test")
+    # RFC 2308 section 2.1: an alias is there, though what it leads to is not.
+    world.zone.add("alias.test", "CNAME", "none.test.")
+    assert await resolver.exists("alias.test")
+    assert await resolver.a("alias.test") == []
 
 
 async def test_answers_and_absences_are_remembered_for_their_time(world):

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from e2ad.listeners import open_listeners
 from e2ad.smtp import replies
 from e2ad.smtp.events import HANG_UP, NEED_DATA, PAUSED, Content, EndOfContent, MailFrom, RcptTo, Say, StartTls
 from e2ad.smtp.protocol import Machine
 from e2ad.smtp.replies import Reply, reply_for
-from e2ad.smtp.server import SmtpSettings, open_listeners, serve
+from e2ad.smtp.server import SmtpSettings, serve
 from tests.smtp.dialog import FOLDER, Dialog, Expect, ExpectContent, Postbox, Send, fits, read
 
 FILES = sorted(FOLDER.glob("*.txt"))

@@ -32,6 +32,8 @@ GOOD = [
     (v2(0x20, 0x11, inet("192.0.2.7", "198.51.100.1", 1)), None),
     (v2(0x21, 0x00, b""), None),
     (v2(0x21, 0x31, b"x" * 216), None),
+    (v2(0x21, 0x12, inet("192.0.2.7", "198.51.100.1", 1)), None),
+    (v2(0x20, 0xFF, b"x" * 8), None),  # LOCAL: whatever the rest says
 ]
 
 
@@ -62,6 +64,10 @@ def test_headers_come_in_pieces(header: bytes, source: tuple[str, int] | None) -
         v2(0x21, 0x11, b"x" * 11),
         v2(0x21, 0x21, b"x" * 35),
         v2(0x21, 0x11, b"x" * 4097),
+        v2(0x21, 0x03, b""),
+        v2(0x21, 0x13, inet("192.0.2.7", "198.51.100.1", 1)),
+        v2(0x21, 0x41, b"x" * 36),
+        v2(0x21, 0xFF, b"x" * 36),
     ],
 )
 def test_what_is_no_header(header: bytes) -> None:

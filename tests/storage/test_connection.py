@@ -1,6 +1,8 @@
 """The contract with psycopg: whatever is cancelled, a connection is usable or closed, never in between."""
 
+import os
 import random
+import signal
 import socket
 from collections.abc import AsyncIterator
 
@@ -485,3 +487,17 @@ async def test_attempts():
         await attempts("host=nowhere.invalid")
     with pytest.raises(psycopg.ProgrammingError):
         await attempts("hots=a")
+
+
+async def test_begin_does_not_wait_for_ever_for_a_server_that_stands_still(empty_dsn: str) -> None:
+    opened = await TrioConnection.open(empty_dsn, limits=Limits(statement_seconds=0.2, cancel_seconds=0.2))
+    backend = opened.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        with trio.fail_after(5), pytest.raises(psycopg.OperationalError):
+            async with opened.transaction():
+                pytest.fail("nobody answered")
+        assert opened.closed
+    finally:
+        os.kill(backend, signal.SIGCONT)
+        opened.shut()

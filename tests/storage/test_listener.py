@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 import trio
 from structlog.testing import capture_logs
@@ -151,3 +152,23 @@ async def test_cancelled_listener_closes_its_connection(pool):
     with trio.fail_after(5):
         while await pool.fetch_value("select count(*) from pg_stat_activity where query ilike 'listen%'"):
             await trio.sleep(0.01)
+
+
+async def test_a_server_that_refuses_to_listen_for_now_is_tried_again(pool, nursery, monkeypatch):
+    """A standby after a failover says so with an error that is not operational by class."""
+    listener, gaps, open_one, refusals = Listener(pool.dsn), Heard(), module.TrioConnection.open, [1, 2, 3]
+    listener.subscribe("news", Heard())
+    listener.on_gap(gaps)
+    await nursery.start(listener.run)
+
+    async def refuse(*args, **options):
+        if refusals:
+            refusals.pop()
+            raise psycopg.errors.ReadOnlySqlTransaction("cannot execute LISTEN during recovery")
+        return await open_one(*args, **options)
+
+    monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(module.TrioConnection, "open", refuse)
+    await pool.execute(KILL)
+    await gaps.wait_count(2)
+    assert refusals == []

@@ -1,7 +1,6 @@
 """The delivery worker on a real database, against real endpoints."""
 
 import hashlib
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,8 +8,10 @@ from typing import Any
 import pytest
 import trio
 from attrs import define, field, frozen
+from trio.testing import MockClock
 
 from e2ad.core.delivery import Attempt, Deferred, Delivered, Gone, Outcome, Refused
+from e2ad.core.errors import Unavailable
 from e2ad.core.sealing import KeyRing
 from e2ad.delivery.egress import Egress
 from e2ad.delivery.poster import Poster
@@ -21,8 +22,7 @@ from e2ad.workers import lanes as lanes_module
 from e2ad.workers import runner as module
 from e2ad.workers.contents import ByteBudget, StoredContents
 from e2ad.workers.runner import Runner
-
-far = sys.modules["e2ad_test_endpoint"]
+from tests.delivery import endpoint as far
 
 ACCOUNT = "a" * 32
 AGENT = "bot@agents.example.com"
@@ -580,3 +580,54 @@ def test_lanes_are_forgotten() -> None:
 
 def test_constants_leave_room_for_the_lease() -> None:
     assert module.LEASE_MARGIN_SECONDS > module.RECORD_SECONDS
+
+
+@define
+class Moody:
+    """An attempter with an outcome for each delivery."""
+
+    outcomes: dict[str, Outcome | Exception]
+
+    async def attempt(self, attempt: Attempt) -> Outcome:
+        await trio.lowlevel.checkpoint()
+        outcome = self.outcomes.get(attempt.id, Delivered(200))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def test_an_outcome_that_cannot_be_written_holds_up_no_other(database: Database) -> None:
+    await add_webhook(database, "https://x.example/")
+    await add_deliveries(database, 6)
+    async with running(database, Moody({"whd_wh_1_2": Refused("NUL \0 cannot be stored")})) as runner:
+        await until(lambda: delivered(database, 5), 5.0)
+        assert not runner._outcomes, "it would be tried with every batch, for ever"
+    assert [one["status"] for one in await rows(database) if one["id"] == "whd_wh_1_2"] == ["pending"]
+
+
+async def delivered(database: Database, count: int) -> bool:
+    return await database.fetch_value("select count(*) from deliveries where status = 'delivered'") == count
+
+
+async def test_our_own_shortage_is_not_the_endpoints_failure(database: Database) -> None:
+    await add_webhook(database, "https://x.example/")
+    await add_deliveries(database)
+    moody = Moody({"whd_wh_1_0": Unavailable()})
+    async with running(database, moody):
+        await trio.sleep(0.3)
+        assert (await row(database))["last_error"] is None
+        moody.outcomes.clear()
+        await until(lambda: settled(database), 5.0)
+    written = await row(database)
+    assert (written["status"], written["attempts"]) == ("delivered", 1)
+
+
+async def test_a_full_budget_is_said_before_the_attempt_is_over(autojump_clock: MockClock) -> None:
+    budget = ByteBudget(1000)
+    contents = StoredContents(None, budget)  # type: ignore[arg-type]  # it is never asked
+    async with budget.take(900):
+        with pytest.raises(Unavailable):
+            async with contents.borrow(ACCOUNT, SHA, 250):
+                pass
+        assert trio.current_time() < Settings().attempt_seconds + 1
+    assert budget.free == 1000

@@ -231,3 +231,41 @@ async def test_a_failing_sweep_does_not_stop_the_others(database: Database) -> N
             while seen.count("broken") < 2 or seen.count("sound") < 2:
                 await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
+
+
+async def test_sweeps_take_turns(database: Database) -> None:
+    """Each holds two connections: all of them together would starve the mail of the pool."""
+    at_work, most, done = 0, 0, trio.Event()
+
+    async def batch(_: Database, size: int) -> int:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await trio.sleep(0.02)
+        at_work -= 1
+        return 0
+
+    async def last(_: Database, size: int) -> int:
+        done.set()
+        return 0
+
+    sweeps = [Sweep(f"sweep{n}", 0.001, 10.0, batch) for n in range(6)]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(run_all, database, [*sweeps, Sweep("last", 0.2, 10.0, last)])
+        with trio.fail_after(10):
+            await done.wait()
+        nursery.cancel_scope.cancel()
+    assert most == 1
+
+
+async def test_a_long_sweep_keeps_its_lock(database_dsn: str, database: Database) -> None:
+    """PostgreSQL ends a transaction that says nothing for long; the one that holds the lock must speak."""
+    left = [BATCH, BATCH, BATCH, 1]
+
+    async def batch(_: Database, size: int) -> int:
+        await trio.sleep(0.25)
+        return left.pop(0)
+
+    impatient = f"{database_dsn} options='-c idle_in_transaction_session_timeout=400'"
+    async with open_pool(impatient, size=2) as pool:
+        assert await run_once(pool, Sweep("long", 1.0, 30.0, batch)) == 3 * BATCH + 1

@@ -1,1 +1,11 @@
-"""The classic API under `/api/v1`: small and flat, plain-text errors, the same verbs behind it."""
+"""The classic API under `/api/v1`: small and flat, what the quickstart shows.
+
+`framework` is to a route what `api.operation` and `api.dispatch` are to an operation: declaration, checks
+and answers, in the manner of this API. `paging` has its page tokens. Each other module is one resource.
+
+Rules. Errors are one line of `text/plain`. A body's unknown members are ignored, missing ones are empty.
+The socket is for agents in `local` mode; in `cloud` mode mail goes to the agent's own URL. Whatever is
+decided is decided by the verbs in `gateway`: a rule found in here is in the wrong place.
+
+What may go wrong. As in `api`: failures by name, and a surprise is 500 with the request id in the log.
+"""

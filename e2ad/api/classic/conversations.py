@@ -92,4 +92,4 @@ def _overview(row: Overview) -> dict[str, Any]:
     }
 
 
-ROUTES: Final[list[Any]] = [list_conversations, get_conversation]
+ROUTES = [list_conversations, get_conversation]

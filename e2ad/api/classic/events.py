@@ -7,9 +7,10 @@ from attrs import frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic
-from e2ad.api.classic.paging import page_size, position, token_after
+from e2ad.api.classic.paging import page_size
 from e2ad.api.events import RedeliverView, event_data, event_log, redelivery_view
 from e2ad.api.operation import Result
+from e2ad.core.address import fold_address
 from e2ad.core.errors import InvalidRequest, NotFound
 from e2ad.core.events import parse_rfc3339, rfc3339
 from e2ad.gateway.events import CLASSIC_TYPES, classic_type
@@ -55,22 +56,18 @@ async def list_events(call: ClassicCall[None]) -> EventList:
     event, size = filters["event"], page_size(call)
     wanted = EventFilter(
         types=_types(event),
-        agent_email=(filters["agent_id"] or "").strip().lower() or None,
+        agent_email=fold_address(filters["agent_id"] or "") or None,
         conversation_id=filters["conversation_id"],
         message_id=filters["message_id"],
         since=_instant("since", filters["since"]),
         until=_instant("until", filters["until"]),
     )
+    walk = call.services.cursors.walk(call.principal.account_id, "classic.events", filters)
     found = await event_log(call.services).page(
-        call.principal.account_id,
-        wanted,
-        before=position(call, "classic.events", filters),
-        limit=size + 1,
+        call.principal.account_id, wanted, before=walk.start(call.first("token")), limit=size + 1
     )
-    token: str | UnsetType = UNSET
-    if len(found) > size:
-        token = token_after(call, "classic.events", filters, found[size - 1].created_at, found[size - 1].id)
-    return EventList([_view(event) for event in found[:size]], token)
+    page, token = walk.page(found, size, lambda event: (event.created_at, event.id))
+    return EventList([_view(event) for event in page], token or UNSET)
 
 
 @classic("GET", "/api/v1/events/{id}")

@@ -24,11 +24,12 @@ from e2ad.api.exchange import ClientGone, Exchange, Response
 from e2ad.api.operation import Result, Scope
 from e2ad.api.services import Services
 from e2ad.api.shapes import BodyShape, Malformed
-from e2ad.core.errors import Failure, InvalidRequest, LimitExceeded, NotFound, Unauthorized, answer
+from e2ad.core.address import fold_address
+from e2ad.core.errors import Failure, Forbidden, InvalidRequest, LimitExceeded, NotFound, Unauthorized, answer
 from e2ad.gateway.access import Principal
 from e2ad.gateway.limits import Allowance
 
-__all__ = ["ClassicCall", "ClassicRoute", "classic", "encode_classic", "plain"]
+__all__ = ["ClassicCall", "ClassicRoute", "classic", "encode_classic", "plain", "refusal"]
 
 MAX_BODY: Final = 65_536
 TEXT: Final = "text/plain; charset=utf-8"
@@ -164,13 +165,13 @@ class ClassicEndpoint:
                 if self.route.poll:
                     allowance = await take_poll(self.services, principal)
                     allowance.check()
-            response = await run_bounded(self._handle(call))
+            response = await run_bounded(self._handle(call), self.services)
         except ClientGone:
             raise
         except Exception as raised:  # noqa: BLE001 - the one place where a surprise becomes an answer
             error = root_failure(raised)
             log_accident(error, exchange, f"{self.route.method} {self.route.path}")
-            response = _refusal(error, exchange)
+            response = refusal(error, exchange)
         return with_headers(response, allowance.headers())
 
     async def _principal(self, call: ClassicCall[Any]) -> Principal:
@@ -184,7 +185,7 @@ class ClassicEndpoint:
         if self.route.body is not None and not (self.route.body_optional and not raw.strip()):
             body = _shaped(self.route.body, raw)
         if "email" in path:
-            path = {**path, "email": path["email"].strip().lower()}
+            path = {**path, "email": fold_address(path["email"])}
         return ClassicCall(
             services=self.services,
             path=path,
@@ -222,7 +223,8 @@ def encode_classic(view: Any) -> bytes:
     return _encoder.encode(view).replace(b"<", b"\\u003c").replace(b">", b"\\u003e") + b"\n"
 
 
-def _refusal(error: BaseException, exchange: Exchange) -> Response:
+def refusal(error: BaseException, exchange: Exchange) -> Response:
+    """The answer that tells a classic client of `error`, in one line."""
     row = answer(error)
     headers = retry_headers(error) | challenge(error, exchange)
     match error:
@@ -231,6 +233,8 @@ def _refusal(error: BaseException, exchange: Exchange) -> Response:
             return Response(row.status, encode_classic(body), headers=headers)
         case Unauthorized():
             return plain(row.status, "unauthorized", headers)
+        case Forbidden() if error.message == Forbidden.default:
+            return plain(row.status, "forbidden", headers)
         case NotFound() if error.message == NotFound.default:
             return plain(row.status, "not found", headers)
         case Failure():

@@ -1,6 +1,6 @@
 """Messages of the classic API: flat JSON, reading marks as read (contract: classic messages)."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from attrs import frozen
@@ -201,4 +201,4 @@ def seconds(instant: str) -> str:
     return instant.partition(".")[0].removesuffix("Z") + "Z"
 
 
-ROUTES: Final[list[Any]] = [list_messages, get_message, update_labels]
+ROUTES = [list_messages, get_message, update_labels]

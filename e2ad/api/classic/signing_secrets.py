@@ -5,6 +5,7 @@ from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic
 from e2ad.api.operation import Result
+from e2ad.api.views import optional_instant
 from e2ad.core.events import rfc3339
 from e2ad.gateway import signing_secrets
 from e2ad.gateway.signing_secrets import Secret
@@ -71,7 +72,7 @@ def _view(secret: Secret) -> SecretView:
         secret=secret.secret,
         secret_prefix=secret.secret[:SHOWN_CHARACTERS],
         created_at=rfc3339(secret.created_at),
-        last_signed_at=rfc3339(secret.last_signed_at) if secret.last_signed_at else UNSET,
+        last_signed_at=optional_instant(secret.last_signed_at),
     )
 
 

@@ -7,8 +7,9 @@ from attrs import frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic
-from e2ad.api.classic.paging import page_size, position, token_after
+from e2ad.api.classic.paging import page_size
 from e2ad.api.operation import Result
+from e2ad.api.views import optional_instant
 from e2ad.api.webhooks import registry
 from e2ad.core.errors import InvalidRequest, NotFound
 from e2ad.core.events import parse_rfc3339, rfc3339
@@ -226,23 +227,22 @@ async def list_deliveries(call: ClassicCall[None]) -> DeliveryList:
     webhook_id, status, size = call.path["id"], call.first("status") or None, page_size(call)
     if status not in (None, "pending", "delivered", "failed"):
         raise InvalidRequest("status must be pending, delivered or failed")
-    filters = {"webhook": webhook_id, "status": status}
+    walk = call.services.cursors.walk(
+        call.principal.account_id, "classic.deliveries", {"webhook": webhook_id, "status": status}
+    )
     found = await table.deliveries(
         call.services.db,
         call.principal.account_id,
         webhook_id,
         surface=CLASSIC.name,
         status=status,
-        before=position(call, "classic.deliveries", filters),
+        before=walk.start(call.first("token")),
         limit=size + 1,
     )
     if found is None:
         raise NotFound
-    token: str | UnsetType = UNSET
-    if len(found) > size:
-        last = found[size - 1]
-        token = token_after(call, "classic.deliveries", filters, last.created_at, last.id)
-    return DeliveryList([_delivery(delivery) for delivery in found[:size]], token)
+    page, token = walk.page(found, size, lambda delivery: (delivery.created_at, delivery.id))
+    return DeliveryList([_delivery(delivery) for delivery in page], token or UNSET)
 
 
 @classic("POST", "/api/v1/webhooks/{id}/redeliver-since", body=Since)
@@ -279,8 +279,8 @@ def _view(webhook: Webhook, secret: str | UnsetType = UNSET) -> ClassicWebhook:
         ),
         enabled=webhook.enabled,
         created_at=rfc3339(webhook.created_at),
-        auto_disabled_at=rfc3339(webhook.auto_disabled_at) if webhook.auto_disabled_at else UNSET,
-        last_delivered_at=rfc3339(webhook.last_delivered_at) if webhook.last_delivered_at else UNSET,
+        auto_disabled_at=optional_instant(webhook.auto_disabled_at),
+        last_delivered_at=optional_instant(webhook.last_delivered_at),
         signing_secret=secret,
     )
 
@@ -294,7 +294,7 @@ def _delivery(delivery: Delivery) -> ClassicDelivery:
         next_retry_at=rfc3339(delivery.next_attempt_at),
         created_at=rfc3339(delivery.created_at),
         event_id=delivery.event_id or UNSET,
-        last_attempt_at=rfc3339(delivery.last_attempt_at) if delivery.last_attempt_at else UNSET,
+        last_attempt_at=optional_instant(delivery.last_attempt_at),
         last_error=delivery.last_error or UNSET,
         last_status_code=UNSET if delivery.last_status_code is None else delivery.last_status_code,
     )

@@ -4,44 +4,15 @@ from typing import Any
 
 import attrs
 import pytest
-from attrs import frozen
 
-from e2ad.delivery.egress import Egress
-from e2ad.gateway.accounts import bootstrap, keep_shared_domain
-
-HOOK = "https://hooks.example/in"
-
-
-class Zone:
-    """The part of the DNS that these tests know."""
-
-    async def addresses(self, host: str) -> list[str]:
-        return {"hooks.example": ["198.51.100.7"], "inside.example": ["10.0.0.1"]}[host]
-
-    async def mx(self, name: str) -> list[tuple[int, str]]:
-        return []
-
-
-@frozen
-class Guarded:
-    """Accepts documentation addresses, so that the real guard can be asked."""
-
-    allow_networks: tuple[str, ...] = ("198.51.100.0/24",)
-    allow_http: bool = False
-    ca_file: str = ""
+from e2ad.gateway.accounts import keep_shared_domain
+from tests.zone import HOOK
 
 
 @pytest.fixture
 async def client(client: Any) -> Any:
-    client.services.egress = Egress(Guarded(), Zone())
-    client.services.resolver = Zone()
     await keep_shared_domain(client.services.db, "agents.localhost")
     return client
-
-
-@pytest.fixture
-async def stranger(client: Any) -> str:
-    return (await bootstrap(client.services.db, client.services.keys, "stranger@example.com")).api_key
 
 
 async def test_the_quickstarts_call(client: Any) -> None:

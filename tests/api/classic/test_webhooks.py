@@ -6,42 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from attrs import frozen
 
 from e2ad.core.events import envelope
-from e2ad.delivery.egress import Egress
-from e2ad.gateway.accounts import bootstrap, keep_shared_domain
+from e2ad.gateway.accounts import keep_shared_domain
 from e2ad.gateway.mint import now
-
-HOOK = "https://hooks.example/in"
-
-
-class Zone:
-    """The part of the DNS that these tests know."""
-
-    async def addresses(self, host: str) -> list[str]:
-        return {"hooks.example": ["198.51.100.7"], "inside.example": ["10.0.0.1"]}[host]
-
-
-@frozen
-class Guarded:
-    """Accepts documentation addresses, so that the real guard can be asked."""
-
-    allow_networks: tuple[str, ...] = ("198.51.100.0/24",)
-    allow_http: bool = False
-    ca_file: str = ""
+from tests.zone import HOOK
 
 
 @pytest.fixture
 async def client(client: Any) -> Any:
-    client.services.egress = Egress(Guarded(), Zone())
     await keep_shared_domain(client.services.db, "agents.localhost")
     return client
-
-
-@pytest.fixture
-async def stranger(client: Any) -> str:
-    return (await bootstrap(client.services.db, client.services.keys, "stranger@example.com")).api_key
 
 
 async def made(client: Any, **more: Any) -> Any:

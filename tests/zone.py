@@ -1,0 +1,44 @@
+"""A DNS for tests, and the real egress guard in front of it."""
+
+import trio
+from attrs import define, field
+
+from e2ad.config.sections import Egress as EgressSection
+from e2ad.delivery.egress import Egress
+
+__all__ = ["HOOK", "Zone", "guard"]
+
+HOOK = "https://hooks.example/in"
+"""An endpoint that the guard accepts."""
+
+
+@define
+class Zone:
+    """Names and what they lead to: `inside.example` to a private address, all others to the outside.
+
+    `silent`: no question about MX records is ever answered.
+    """
+
+    hosts: dict[str, list[str]] = field(
+        factory=lambda: {"hooks.example": ["198.51.100.7"], "inside.example": ["198.51.100.7", "10.0.0.1"]}
+    )
+    exchangers: dict[str, list[str] | Exception] = field(
+        factory=lambda: {"broken.acme.example": RuntimeError("SERVFAIL")}
+    )
+    silent: bool = False
+
+    async def addresses(self, host: str) -> list[str]:
+        return self.hosts[host]
+
+    async def mx(self, name: str) -> list[tuple[int, str]]:
+        if self.silent:
+            await trio.sleep_forever()
+        found = self.exchangers.get(name, [])
+        if isinstance(found, Exception):
+            raise found
+        return [(10, host) for host in found]
+
+
+def guard(zone: Zone) -> Egress:
+    """The real guard; documentation addresses count as public."""
+    return Egress(EgressSection(allow_networks=("198.51.100.0/24",)), zone)
