@@ -11,10 +11,9 @@ from typing import Any
 from attrs import frozen
 
 from e2ad.core import mime
-from e2ad.core.sealing import KeyRing
+from e2ad.core.sealing import KeyRing, signing_secret_context
 from e2ad.core.signing import key_hash
 from e2ad.gateway.mint import new_id, new_secret, nonce
-from e2ad.gateway.signing_secrets import secret_context
 from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.pool import Executor
 
@@ -73,7 +72,7 @@ async def api_key(
 async def signing_secret(executor: Executor, keys: KeyRing, account_id: str, secret: str, **columns: Any) -> str:
     """A signing secret of the account; its id."""
     secret_id = new_id("wsec_")
-    sealed = keys.seal(secret, context=secret_context(secret_id), nonce=nonce())
+    sealed = keys.seal(secret, context=signing_secret_context(secret_id), nonce=nonce())
     values = {"account_id": account_id, "id": secret_id, "name": "test", "sealed_secret": sealed}
     await insert(executor, "signing_secrets", values | columns)
     return secret_id

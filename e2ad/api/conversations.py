@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final
 from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
+from e2ad.api.message_views import MessageSummaryView, summary_view
 from e2ad.api.operation import Call, Scope, operation
 from e2ad.api.services import Services
 from e2ad.api.shapes import Instant
 from e2ad.api.views import Cursor, Limit
-from e2ad.api.views_messages import MessageSummaryView, summary_view
 from e2ad.core import errors
 from e2ad.core.events import rfc3339
 from e2ad.gateway import conversations as gateway

@@ -134,7 +134,7 @@ async def list_events(call: Call[ListEventsQuery, None]) -> PageEventView:
     }
     wanted = EventFilter(
         types=(query.type,) if query.type else None,
-        agent_email=fold_address(query.agent_email or "") or None,
+        agent_email=fold_address(query.agent_email) if query.agent_email else None,
         conversation_id=query.conversation_id or None,
         message_id=query.message_id or None,
         since=_instant("since", query.since),

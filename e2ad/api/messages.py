@@ -8,10 +8,7 @@ from urllib.parse import quote
 from attrs import asdict, frozen
 from msgspec import UNSET, Meta, UnsetType
 
-from e2ad.api.operation import Call, Result, Scope, operation
-from e2ad.api.services import Services
-from e2ad.api.views import Cursor, Limit
-from e2ad.api.views_messages import (
+from e2ad.api.message_views import (
     AttachmentView,
     DeleteMessageResult,
     MessageView,
@@ -21,6 +18,9 @@ from e2ad.api.views_messages import (
     read_status,
     summary_view,
 )
+from e2ad.api.operation import Call, Result, Scope, operation
+from e2ad.api.services import Services
+from e2ad.api.views import Cursor, Limit
 from e2ad.core import errors
 from e2ad.core.events import rfc3339
 from e2ad.core.message_filter import MAX_CHARACTERS

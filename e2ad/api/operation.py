@@ -103,11 +103,6 @@ class Call(Generic[Q, B]):
             raise RuntimeError("a public operation has no principal")
         return self._principal
 
-    @property
-    def caller(self) -> Principal | None:
-        """The caller, or nobody."""
-        return self._principal
-
     def header(self, name: str) -> str | None:
         """A request header by any spelling of its name."""
         return self.headers.get(name.lower())

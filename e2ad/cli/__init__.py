@@ -1,6 +1,12 @@
 """The two commands: `e2ad` runs and operates the daemon, `e2a` is its client for agents and people.
 
-Exit statuses of `e2ad`: 0 done, 1 failed, 2 wrong usage, 78 a configuration that cannot be used
-(sysexits.h). Those of `e2a`: 0 done, 1 may work if tried again, 2 wrong usage, 4 credentials,
-5 will not work.
+- `e2ad`: `daemon` has the commands, `develop` those below `e2ad dev`, `failing` how it ends in trouble.
+- `e2a`: `client` has the commands, `listening` shows events and messages, `settings` finds server and key.
+
+Rules. Nothing is decided here: `e2ad` calls the daemon, `e2a` speaks to the API and to nothing else.
+What was asked for goes to stdout, complaints go to stderr; `--json` is for machines.
+
+What may go wrong. Exit statuses of `e2ad`: 0 done, 1 failed, 2 wrong usage, 78 a configuration that
+cannot be used (sysexits.h). Those of `e2a`: 0 done, 1 may work if tried again, 2 wrong usage,
+4 credentials, 5 will not work.
 """

@@ -91,13 +91,13 @@ def _merge(node: Node) -> Node:
         case Not(inner):
             return Not(_merge(inner))
         case AnyOf(nodes):
-            return joined(Any, _one_text_each([_merge(inner) for inner in nodes]))
+            return joined(AnyOf, _one_text_each([_merge(inner) for inner in nodes]))
         case AllOf(nodes):
             merged = [_merge(inner) for inner in nodes]
             refused = [inner.node for inner in merged if isinstance(inner, Not)]
             kept = [inner for inner in merged if not isinstance(inner, Not)]
             # not a and not b is not (a or b), which can be merged again.
-            return joined(All, [*kept, *([Not(joined(Any, _one_text_each(refused)))] if refused else [])])
+            return joined(AllOf, [*kept, *([Not(joined(AnyOf, _one_text_each(refused)))] if refused else [])])
         case Text() | Label() | Created():
             return node
         case _:

@@ -151,19 +151,19 @@ class _Parser:
         clauses = [self._clause(depth)]
         while self._keyword("AND"):
             clauses.append(self._clause(depth))
-        return self._node(joined(All, clauses))
+        return self._node(joined(AllOf, clauses))
 
     def _clause(self, depth: int) -> Node:
         choices = [self._choice(depth)]
         while not self._at_end() and not self._peek("AND"):
             choices.append(self._choice(depth))
-        return joined(All, choices)
+        return joined(AllOf, choices)
 
     def _choice(self, depth: int) -> Node:
         options = [self._unary(depth)]
         while self._keyword("OR"):
             options.append(self._unary(depth))
-        return joined(Any, options)
+        return joined(AnyOf, options)
 
     def _unary(self, depth: int) -> Node:
         if depth > MAX_DEPTH:

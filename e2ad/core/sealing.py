@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-__all__ = ["KeyRing", "SealBroken"]
+__all__ = ["KeyRing", "SealBroken", "signing_secret_context", "webhook_secret_context"]
 
 _VERSION = b"\x02"
 _NONCE = 12
@@ -78,3 +78,13 @@ def _derive(secret: str) -> bytes:
 
 def _fingerprint(secret: str) -> bytes:
     return hashlib.sha256(b"e2ad-key-ring\0" + secret.encode()).digest()[:_FINGERPRINT]
+
+
+def signing_secret_context(secret_id: str) -> str:
+    """What an account's signing secret is sealed for."""
+    return f"signing_secret:{secret_id}"
+
+
+def webhook_secret_context(webhook_id: str) -> str:
+    """What a webhook's secrets are sealed for, the present one and the one before."""
+    return f"webhook_secret:{webhook_id}"

@@ -25,7 +25,7 @@ from e2ad.core.delivery import (
     Refused,
 )
 from e2ad.core.errors import InvalidWebhookUrl
-from e2ad.core.sealing import KeyRing, SealBroken
+from e2ad.core.sealing import KeyRing, SealBroken, signing_secret_context, webhook_secret_context
 from e2ad.delivery import payloads
 from e2ad.delivery.egress import Blocked, Target, Unreachable, parse_url
 from e2ad.delivery.poster import Poster, Response
@@ -129,7 +129,7 @@ class Webhooks:
     def _secrets(self, attempt: Attempt) -> tuple[str, ...]:
         if attempt.kind is DeliveryKind.AGENT:
             return ()
-        context = f"webhook_secret:{attempt.endpoint_key}"
+        context = webhook_secret_context(attempt.endpoint_key)
         return tuple(self._keys.unseal(sealed, context=context) for sealed in attempt.endpoint.sealed_secrets)
 
 
@@ -208,4 +208,4 @@ def open_signing_secret(keys: KeyRing, secret_id: str | None, sealed: bytes | No
     """
     if secret_id is None or sealed is None:
         return keys.current
-    return keys.unseal(sealed, context=f"signing_secret:{secret_id}")
+    return keys.unseal(sealed, context=signing_secret_context(secret_id))

@@ -26,10 +26,9 @@ from e2ad.core.errors import (
 from e2ad.core.events import parse_rfc3339
 from e2ad.core.message import AttachmentMeta
 from e2ad.core.message_filter import compile_filter
-from e2ad.core.sealing import KeyRing
+from e2ad.core.sealing import KeyRing, signing_secret_context
 from e2ad.core.signing import Verdict, auth_headers
 from e2ad.gateway.mint import now
-from e2ad.gateway.signing_secrets import secret_context
 from e2ad.storage import agents as agent_storage
 from e2ad.storage import messages as storage
 from e2ad.storage.messages import Filter, Message, Updated
@@ -330,7 +329,7 @@ def _signed(keys: KeyRing, message: Message) -> dict[str, str] | None:
     if message.direction != "inbound" or message.content_sha256 is None:
         return None
     if message.secret_id is not None and message.sealed_secret is not None:
-        secret = keys.unseal(message.sealed_secret, context=secret_context(message.secret_id))
+        secret = keys.unseal(message.sealed_secret, context=signing_secret_context(message.secret_id))
     else:
         secret = keys.current
     verdict = Verdict(

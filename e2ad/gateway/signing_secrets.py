@@ -11,13 +11,13 @@ from typing import Final
 from attrs import frozen
 
 from e2ad.core.errors import InvalidRequest, NotFound
-from e2ad.core.sealing import KeyRing
+from e2ad.core.sealing import KeyRing, signing_secret_context
 from e2ad.gateway.mint import new_id, new_secret, nonce
 from e2ad.storage import signing_secrets as storage
 from e2ad.storage.pool import Database, Executor
 from e2ad.storage.signing_secrets import NewSecret, SigningSecret
 
-__all__ = ["MAX_SECRETS", "Secret", "create", "delete", "ensure_default", "listed", "secret_context"]
+__all__ = ["MAX_SECRETS", "Secret", "create", "delete", "ensure_default", "listed"]
 
 MAX_SECRETS: Final = 5
 MAX_NAME: Final = 200
@@ -84,17 +84,12 @@ async def delete(database: Database, account_id: str, secret_id: str) -> None:
         raise InvalidRequest("the last signing secret cannot be deleted: create another one first")
 
 
-def secret_context(secret_id: str) -> str:
-    """What a signing secret is sealed for."""
-    return f"signing_secret:{secret_id}"
-
-
 def _minted(keys: KeyRing, account_id: str, name: str) -> NewSecret:
     secret_id = new_id("wsec_")
-    sealed = keys.seal(new_secret(), context=secret_context(secret_id), nonce=nonce())
+    sealed = keys.seal(new_secret(), context=signing_secret_context(secret_id), nonce=nonce())
     return NewSecret(account_id, secret_id, name, sealed)
 
 
 def _opened(keys: KeyRing, row: SigningSecret) -> Secret:
-    secret = keys.unseal(row.sealed_secret, context=secret_context(row.id))
+    secret = keys.unseal(row.sealed_secret, context=signing_secret_context(row.id))
     return Secret(row.id, row.name, secret, row.created_at, row.last_signed_at)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from attrs import evolve, field, frozen
 
+from e2ad.core.address import fold_address
 from e2ad.core.errors import (
     InvalidEventType,
     InvalidRequest,
@@ -22,7 +23,7 @@ from e2ad.core.errors import (
     WebhookLimitReached,
 )
 from e2ad.core.events import CLASSIC_EVENT_TYPES, EVENT_TYPES, envelope, rfc3339
-from e2ad.core.sealing import KeyRing
+from e2ad.core.sealing import KeyRing, webhook_secret_context
 from e2ad.gateway.agents import UrlGuard
 from e2ad.gateway.mint import new_id, new_secret, nonce, now
 from e2ad.storage import agents as agents_table
@@ -30,7 +31,7 @@ from e2ad.storage import webhooks as storage
 from e2ad.storage.pool import Database, Executor
 from e2ad.storage.webhooks import Change, NewWebhook, Webhook
 
-__all__ = ["CLASSIC", "V1", "Filters", "Surface", "WebhookDraft", "WebhookRegistry", "secret_context"]
+__all__ = ["CLASSIC", "V1", "Filters", "Surface", "WebhookDraft", "WebhookRegistry"]
 
 MAX_FILTERS: Final = 50
 MAX_DESCRIPTION: Final = 200
@@ -123,7 +124,7 @@ class WebhookRegistry:
         most = await storage.room(transaction, new.account_id)
         if most is None:
             raise NotFound("the account does not exist any more")
-        sealed = self.keys.seal(secret, context=secret_context(new.id), nonce=nonce())
+        sealed = self.keys.seal(secret, context=webhook_secret_context(new.id), nonce=nonce())
         webhook = await storage.insert(transaction, evolve(new, sealed_secret=sealed), max_webhooks=most)
         if webhook is None:
             raise WebhookLimitReached(f"the account has {most} webhooks, as many as it may have: delete one first")
@@ -198,7 +199,7 @@ class WebhookRegistry:
         """
         secret = new_secret("whsec_")
         expires_at = now() + SECRET_GRACE
-        sealed = self.keys.seal(secret, context=secret_context(webhook_id), nonce=nonce())
+        sealed = self.keys.seal(secret, context=webhook_secret_context(webhook_id), nonce=nonce())
         if not await storage.rotate(transaction, account_id, webhook_id, sealed, expires_at, surface=self.surface.name):
             raise NotFound
         return secret, expires_at
@@ -265,7 +266,7 @@ class WebhookRegistry:
         return list(dict.fromkeys(events))
 
     async def _filters(self, account_id: str, filters: Filters) -> Filters:
-        emails = _distinct("agent_emails", [email.strip().lower() for email in filters.agent_emails])
+        emails = _distinct("agent_emails", [fold_address(email) for email in filters.agent_emails])
         conversations = _distinct("conversation_ids", filters.conversation_ids)
         labels = _distinct("labels", [label.strip().lower() for label in filters.labels])
         for email in emails:
@@ -286,11 +287,6 @@ class WebhookRegistry:
     def _require_outbox(self) -> None:
         if not self.outbox:
             raise NotImplementedHere("subscribed webhooks are switched off on this deployment (features.outbox)")
-
-
-def secret_context(webhook_id: str) -> str:
-    """What a webhook's secrets are sealed for, the present one and the one before."""
-    return f"webhook_secret:{webhook_id}"
 
 
 def _description(text: str) -> str:

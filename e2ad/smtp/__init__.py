@@ -1,9 +1,13 @@
-"""Mail in by SMTP: a machine without I/O, and a small Trio server around it.
+"""Mail by SMTP. In: a machine without I/O and a small Trio server around it. Out: a client for one relay.
 
 - `replies`: every reply by name. `grammar`: command lines. `transitions`: states and moves, a table.
-  `lines`: content octets. `protocol`: the machine made of these. `proxy`: PROXY headers. All pure.
+  `lines`: content octets. `protocol`: the machine made of these, `events` what it tells. `proxy`: PROXY
+  headers. All pure.
 - `settings`, `receiver`: what the server is told, and whom it asks. `limits`: connections. `spool`:
-  content in memory or on disk. `tls`: the certificate. `session`: one peer. `server`: the door.
+  content in memory or on disk. `tls`: the certificate. `wire`: one connection's octets. `session`: one
+  peer. `server`: the door.
+- `client`: connections to the relay, each a `client_connection`; `client_protocol` and `client_replies` are
+  its conversations without I/O, `client_mail` and `client_settings` what it is given.
 
 Rules. The room knows nothing of storage: a `Receiver` is handed in. 250 after the content means that
 `Receiver.accept` returned. Nothing is handed over from a DATA or BDAT that did not end. What is

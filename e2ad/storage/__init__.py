@@ -3,16 +3,21 @@
 The floor of the room, used by everything above it:
 
 - `connection`: psycopg driven by Trio; what holds when a statement or a transaction is cancelled.
+  `readiness` waits for its socket, `addresses` finds the servers that a DSN means, `adaptation` says how
+  Python's values travel.
 - `pool`: `open_pool` gives a `Database`; `executor`: the verbs `fetch_all`, `fetch_one`, `fetch_value`
   and `execute`, the same on the whole database and on one connection inside a transaction.
 - `sql`: the named queries of `sql/queries`; `migrations`: the numbered steps of `sql/migrations`.
 - `listener`: LISTEN on a connection of its own.
 
-On it stand the modules with a noun's name, one for each file of queries; only they write its tables.
+On it stands one module for each file of queries: `accounts`, `agents`, `signing_secrets`, `webhooks`, `founding`
+(the deployment itself), `idempotency` and `limits`, which own their tables; `intake`, which writes mail;
+`messages`, `conversations`, `events`, `stream` and `directory`, which read it; `deliveries`, the queue;
+`retention`, which deletes.
 
-Rules: no SQL in Python. A function takes an `Executor`, so that its caller decides on the transaction.
+Rules. No SQL in Python. A function takes an `Executor`, so that its caller decides on the transaction.
 Arrays instead of loops: one statement for a batch. A notification is a hint, the tables are the truth.
 
-What may go wrong: the database is away, too slow or read-only. All of that is
+What may go wrong. The database is away, too slow or read-only. All of that is
 `core.errors.Unavailable` here, with the driver's words as its cause; psycopg's other errors pass.
 """

@@ -13,6 +13,7 @@ from e2ad.config import Config
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "e2ad").rglob("*.py"))
+ROOMS = [path.parent for path in MODULES if path.name == "__init__.py" and path.parent.name != "e2ad"]
 
 LINES_A_MODULE = 400
 LINES_A_FUNCTION = 60
@@ -60,6 +61,15 @@ def test_every_module_and_public_function_says_why_it_exists(path: Path) -> None
                     and not ast.get_docstring(member)
                 ]
     assert not silent
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(ROOT)))
+def test_every_room_has_a_page_that_names_its_modules(room: Path) -> None:
+    page = ast.get_docstring(tree(room / "__init__.py")) or ""
+    modules = sorted({path.stem for path in room.glob("*.py")} - {"__init__", "__main__"})
+    assert [name for name in modules if not re.search(rf"`{name}[`.]", page)] == []
+    assert "\nRules. " in page
+    assert "\nWhat may go wrong. " in page
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

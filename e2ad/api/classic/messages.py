@@ -7,9 +7,9 @@ from attrs import frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic
+from e2ad.api.message_views import read_status
 from e2ad.api.messages import page_of_messages
 from e2ad.api.operation import Scope
-from e2ad.api.views_messages import read_status
 from e2ad.core.errors import InvalidRequest
 from e2ad.core.events import rfc3339
 from e2ad.gateway import messages as gateway
