@@ -306,9 +306,9 @@ class Features:
     """What may be switched off while the rest keeps working."""
 
     outbox: bool = _key(default=True)
-    screening: bool = _key(default=True)
+    screening: bool = _key(default=False)
     dashboard: bool = _key(default=True)
-    mcp: bool = _key(default=True)
+    mcp: bool = _key(default=False)
 
 
 @frozen

@@ -144,7 +144,8 @@ class _Crew:
                     await _wait(process)
             finally:
                 ours.close()
-                await _end(process)
+                with trio.move_on_after(3 * KILL_SECONDS, shield=True):
+                    await _end(process)
         finally:
             self.living.discard(gone)
             gone.set()

@@ -312,13 +312,15 @@ class Runner:
             log.warning("outcomes lost", deliveries=len(self._outcomes), error=maillog.reason_of(error))
 
     async def _write(self) -> None:
+        failure: Exception | None = None
         try:
             await self._record(RECORD_BATCH)
         except Unavailable:
             raise
-        except Exception:
-            if not await self._write_singly():
-                raise
+        except Exception as error:  # noqa: BLE001 - raised again below, unless it was one outcome's alone
+            failure = error
+        if failure is not None and not await self._write_singly():
+            raise failure
 
     async def _write_singly(self) -> bool:
         """Each outcome for itself, so that one that cannot be written does not hold up all others for ever.
