@@ -9,6 +9,8 @@ import trio
 from rich.console import Console
 
 from e2ad.cli import failing
+from e2ad.cli.listening import plain
+from e2ad.dev import hook as hooks
 from e2ad.dev import letters, session
 from e2ad.dev.session import Running
 
@@ -104,3 +106,25 @@ def send(folder: Path, peer: str, to: str | None, subject: str | None, text: str
     click.echo(f"{sent.mail_from or '<>'} -> {sent.to}: {sent.reply}")
     click.echo(f"  {letters.PEERS[peer].story}")
     click.echo(f"  expect: {letters.PEERS[peer].expect}")
+
+
+@dev.command()
+@click.option("--port", default=9000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@click.option("--json", "as_json", is_flag=True, help="Whole bodies, one JSON object a line.")
+@click.pass_obj
+def hook(folder: Path, port: int, as_json: bool) -> None:
+    """Be a webhook's far side: show what is posted here and check its signature; Ctrl-C ends it."""
+
+    def show(posted: hooks.Posted) -> None:
+        click.echo(json.dumps(posted.document) if as_json else plain(posted.line()))
+
+    try:
+        server = hooks.open_hook(port, lambda: hooks.signing_secrets(folder.absolute()), show)
+    except OSError as error:
+        raise click.ClickException(f"port {port}: {error.strerror}") from error
+    with server:
+        click.echo(f"http://127.0.0.1:{server.server_address[1]}/ waits for deliveries (Ctrl-C ends)", err=True)
+        try:
+            server.serve_forever(poll_interval=0.1)
+        except KeyboardInterrupt:
+            return

@@ -5,6 +5,7 @@
   its account and its directories. The tests run on the same launcher.
 - `world` names the domains under `.test` with their keys and manners, `zone` answers for them as a DNS
   server on loopback, `letters` writes the mail that `e2ad dev send` sends as them.
+- `hook` is a webhook's far side that checks what it gets.
 
 Rules. Everything listens on loopback. As root the database runs under an unprivileged account that exists
 already: no user is created and no foreign directory changed.
