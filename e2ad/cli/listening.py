@@ -126,12 +126,8 @@ def show_message(console: Console, message: Mapping[str, Any]) -> None:
             head.append(f"{plain(value)}\n")
     head.append(f"{'Sender:':<10}", style="dim")
     head.append(trust[0], style=trust[1])
-    if message["authentication"]:
-        evidence = message["authentication"]
-        dkim = ", ".join(result["status"] for result in evidence["dkim"]) or "none"
-        head.append(
-            f"  (spf {evidence['spf']['status']}, dkim {dkim}, dmarc {evidence['dmarc']['status']})", style="dim"
-        )
+    for line in _evidence(message["authentication"] or {}):
+        head.append(f"\n{'':<10}{line}", style="dim")
     console.print(Panel(head, title=Text(plain(message["subject"] or "(no subject)")), title_align="left"))
     parsed = message.get("parsed") or {}
     console.print(Text(plain(parsed.get("text", ""), lines=True)))
@@ -140,6 +136,23 @@ def show_message(console: Console, message: Mapping[str, Any]) -> None:
         console.print(
             Text(f"[attachment {attachment['index']}: {name}, {attachment['size_bytes']} bytes]", style="dim")
         )
+
+
+def _evidence(found: Mapping[str, Any]) -> list[str]:
+    """Why, in a line for each check: a pass counts only for the domain that it is about."""
+    if not found:
+        return []
+    checks = [("spf", found["spf"]), *(("dkim", result) for result in found["dkim"])]
+    lines = []
+    for name, result in checks if found["dkim"] else [*checks, ("dkim", {"status": "none"})]:
+        about = f" for {plain(result['domain'])}" if result.get("domain") else ""
+        stranger = " (not the author's domain)" if result.get("aligned") is False else ""
+        detail = f": {plain(result['detail'])}" if result.get("detail") and result["status"] != "pass" else ""
+        lines.append(f"{name} {result['status']}{about}{stranger}{detail}")
+    dmarc = found["dmarc"]
+    policy = f", which asks to {dmarc['policy']} mail that fails" if dmarc["policy"] not in (None, "none") else ""
+    about = f" for {plain(dmarc['domain'])}{policy}" if dmarc["domain"] else ""
+    return [*lines, f"dmarc {dmarc['status']}{about}"]
 
 
 def write_raw(message: Mapping[str, Any]) -> None:

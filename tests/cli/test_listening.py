@@ -17,7 +17,11 @@ MESSAGE: dict[str, Any] = {
     "created_at": "2026-07-01T12:00:00Z",
     "verified_domain": None,
     "read_status": "unread",
-    "authentication": {"spf": {"status": "pass"}, "dkim": [], "dmarc": {"status": "none"}},
+    "authentication": {
+        "spf": {"status": "pass", "domain": "lists.test", "aligned": False},
+        "dkim": [],
+        "dmarc": {"status": "fail", "domain": "b.test", "policy": "reject", "aligned_by": []},
+    },
     "attachments": [{"index": 0, "filename": "a\x1b[2J.pdf", "size_bytes": 7}],
     "parsed": {"text": "one\ntwo\tthree \x1b[31m"},
 }
@@ -62,7 +66,9 @@ def test_a_whole_message() -> None:
     for part in (
         "Hello [bold]you",
         "Ada <ada@b.test>",
-        "(spf pass, dkim none, dmarc none)",
+        "spf pass for lists.test (not the author's domain)",
+        "dkim none",
+        "dmarc fail for b.test, which asks to reject mail that fails",
         "one\n",
         "[attachment 0: ",
     ):
