@@ -345,7 +345,7 @@ CREATE INDEX messages_by_content ON public.messages USING btree (account_id, con
 
 CREATE INDEX messages_by_conversation ON public.messages USING btree (account_id, agent_email, conversation_id, created_at DESC);
 
-CREATE INDEX messages_by_key ON public.messages USING btree (account_id, agent_email, message_id_key) WHERE (message_id_key IS NOT NULL);
+CREATE INDEX messages_by_key ON public.messages USING btree (account_id, message_id_key) WHERE (message_id_key IS NOT NULL);
 
 CREATE INDEX messages_labels ON public.messages USING gin (labels) WHERE (labels <> '{}'::text[]);
 

@@ -150,7 +150,7 @@ def _evidence(found: Mapping[str, Any]) -> list[str]:
         detail = f": {plain(result['detail'])}" if result.get("detail") and result["status"] != "pass" else ""
         lines.append(f"{name} {result['status']}{about}{stranger}{detail}")
     dmarc = found["dmarc"]
-    policy = f", which asks to {dmarc['policy']} mail that fails" if dmarc["policy"] not in (None, "none") else ""
+    policy = f", policy {dmarc['policy']}" if dmarc["policy"] else ""
     about = f" for {plain(dmarc['domain'])}{policy}" if dmarc["domain"] else ""
     return [*lines, f"dmarc {dmarc['status']}{about}"]
 

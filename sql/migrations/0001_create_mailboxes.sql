@@ -152,7 +152,7 @@ create index messages_read on messages (account_id, agent_email, created_at desc
 create index messages_outbound on messages (account_id, agent_email, created_at desc, id desc)
     where direction = 'outbound' and deleted_at is null;
 create index messages_trash on messages (account_id, agent_email, created_at desc, id desc) where deleted_at is not null;
-create index messages_by_key on messages (account_id, agent_email, message_id_key) where message_id_key is not null;
+create index messages_by_key on messages (account_id, message_id_key) where message_id_key is not null;
 create index messages_by_conversation on messages (account_id, agent_email, conversation_id, created_at desc);
 create index messages_by_content on messages (account_id, content_sha256);
 create index messages_labels on messages using gin (labels) where labels <> '{}';

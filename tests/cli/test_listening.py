@@ -68,7 +68,7 @@ def test_a_whole_message() -> None:
         "Ada <ada@b.test>",
         "spf pass for lists.test (not the author's domain)",
         "dkim none",
-        "dmarc fail for b.test, which asks to reject mail that fails",
+        "dmarc fail for b.test, policy reject",
         "one\n",
         "[attachment 0: ",
     ):
