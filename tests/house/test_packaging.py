@@ -57,13 +57,30 @@ def test_compose_agrees_with_the_defaults() -> None:
     ]
     known = {
         "E2AD_DATABASE_URL",
-        "E2AD_SIGNING_SECRETS",
+        "E2AD_SIGNING_SECRETS_FILE",
         "E2AD_SHARED_DOMAIN",
         "E2AD_SMTP_DOMAIN",
         "E2AD_HTTP_PUBLIC_URL",
     }
     assert set(service["environment"]) == known
     assert service["depends_on"]["postgres"]["condition"] == "service_healthy"
+    assert service["depends_on"]["secret"]["condition"] == "service_completed_successfully"
+    file = service["environment"]["E2AD_SIGNING_SECRETS_FILE"]
+    [command] = compose["services"]["secret"]["command"]
+    assert command.endswith(f"> {file}")
+
+
+def test_the_secret_that_compose_makes_is_made_once_and_good_enough(tmp_path: Path) -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    [command] = compose["services"]["secret"]["command"]
+    command = command.replace("/var/lib/e2ad", str(tmp_path))
+    secrets = []
+    for _ in range(2):
+        subprocess.run(["sh", "-c", command], check=True)
+        secrets.append((tmp_path / "signing_secrets").read_text().strip())
+    assert secrets[0] == secrets[1]
+    assert len(secrets[0]) == 64
+    assert (tmp_path / "signing_secrets").stat().st_mode & 0o077 == 0
 
 
 def test_the_image_copies_all_that_the_build_needs() -> None:
