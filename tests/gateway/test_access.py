@@ -21,7 +21,7 @@ async def make_key(database: Database, prefix: str = "e2a_acct_", **changes: obj
     values = {"scope": "account", "agent_email": None, "expires_at": None} | changes
     await accounts.insert_key(
         database,
-        accounts.NewKey(account_id, key_id, "n", key_hash(key), key[:16], **values),  # type: ignore[arg-type]
+        accounts.NewKey(account_id, key_id, "n", key_hash(key), key[:16], **values),  # type: ignore[arg-type]  # a table's values
     )
     return account_id, key_id, key
 
@@ -129,12 +129,12 @@ async def test_a_notification_during_the_look_up_wins(database: Database) -> Non
         """The key is revoked, and announced, right after it was read."""
 
         async def fetch_one(self, *args: object, **more: object) -> object:
-            row = await database.fetch_one(*args, **more)  # type: ignore[call-overload]
+            row = await database.fetch_one(*args, **more)  # type: ignore[call-overload]  # passed through
             await accounts.revoke_key(database, account_id, key_id, now())
             access.forget(account_id)
             return row
 
-    access.executor = Racing()  # type: ignore[assignment]
+    access.executor = Racing()  # type: ignore[assignment]  # stands before the real one
     await access.resolve(key)
     access.executor = database
     with pytest.raises(Unauthorized):
