@@ -130,3 +130,19 @@ def test_without_a_message_id_two_mails_that_look_alike_are_two(dev: Running) ->
     status, page = dev.api("GET", f"/v1/agents/{to}/messages")
     assert status == 200
     assert [item["subject"] for item in page["items"]] == ["tick", "tick"]
+
+
+@pytest.mark.skipif(
+    shutil.which("smtp-source", path="/usr/sbin:/usr/bin") is None and not os.environ.get("CI"),
+    reason="Postfix's smtp-source is not installed here",
+)
+def test_smtp_source(dev: Running) -> None:
+    to = dev.agent("smtp-source")
+    arguments = ["-s", "4", "-m", "20", "-l", "5000", "-f", "s@example.test", "-t", to, f"inet:{dev.told['smtp']}"]
+    done = subprocess.run(
+        ["/usr/sbin/smtp-source", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    status, page = dev.api("GET", f"/v1/agents/{to}/messages?limit=100")
+    assert status == 200
+    assert len(page["items"]) == 20
