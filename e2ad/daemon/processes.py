@@ -156,6 +156,9 @@ class _Crew:
         if self.stopping.is_set():
             return
         if start.cancelled_caught or not line.recv(1):
+            # It hung up by itself, most likely: let it say why before it is ended.
+            with trio.move_on_after(KILL_SECONDS):
+                await _wait(process)
             raise ChildDied(f"worker process {process.pid} did not become ready")
 
 
