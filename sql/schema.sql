@@ -6,9 +6,15 @@ COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching
 
 CREATE TABLE public.account_usage (
     account_id text NOT NULL,
-    storage_bytes bigint DEFAULT 0 NOT NULL
+    storage_bytes bigint DEFAULT 0 NOT NULL,
+    month date,
+    messages_month bigint DEFAULT 0 NOT NULL,
+    day date,
+    messages_day bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50');
+
+COMMENT ON COLUMN public.account_usage.messages_month IS 'distinct recipients of mail accepted in `month`; of another month it counts as 0';
 
 CREATE TABLE public.accounts (
     id text NOT NULL,
@@ -23,6 +29,7 @@ CREATE TABLE public.accounts (
     max_webhooks integer DEFAULT 50 NOT NULL,
     upgrade_url text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    max_messages_day bigint,
     CONSTRAINT accounts_account_class_check CHECK ((account_class = ANY (ARRAY['standard'::text, 'internal'::text, 'system'::text, 'demo'::text]))),
     CONSTRAINT accounts_email_check CHECK ((email = lower(email)))
 );
@@ -40,9 +47,13 @@ CREATE TABLE public.agents (
     catch_all boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    protection jsonb DEFAULT '{}'::jsonb NOT NULL,
+    protection_version integer DEFAULT 0 NOT NULL,
     CONSTRAINT agents_agent_mode_check CHECK ((agent_mode = ANY (ARRAY['local'::text, 'cloud'::text]))),
     CONSTRAINT agents_email_check CHECK ((email = lower(email)))
 );
+
+COMMENT ON COLUMN public.agents.protection IS 'core.protection.Protection as JSON; an absent member has its default';
 
 CREATE TABLE public.api_keys (
     account_id text NOT NULL,
@@ -100,6 +111,22 @@ COMMENT ON COLUMN public.deliveries.body IS 'the exact text to send, where it is
 
 COMMENT ON COLUMN public.deliveries.waits IS 'how often the attempt was put off because the endpoint was disabled';
 
+CREATE TABLE public.domain_keys (
+    domain text NOT NULL,
+    selector text NOT NULL,
+    algorithm text NOT NULL,
+    sealed_private_key bytea NOT NULL,
+    record text NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    activated_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    CONSTRAINT domain_keys_algorithm_check CHECK ((algorithm = ANY (ARRAY['rsa-2048'::text, 'ed25519'::text]))),
+    CONSTRAINT domain_keys_state_check CHECK ((state = ANY (ARRAY['next'::text, 'active'::text, 'retired'::text])))
+);
+
+COMMENT ON COLUMN public.domain_keys.record IS 'the TXT record to publish at <selector>._domainkey.<domain>';
+
 CREATE TABLE public.domains (
     domain text NOT NULL,
     account_id text,
@@ -109,10 +136,28 @@ CREATE TABLE public.domains (
     verified_at timestamp with time zone,
     last_checked_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT domains_domain_check CHECK ((domain = lower(domain)))
+    claim_expires_at timestamp with time zone,
+    failing_since timestamp with time zone,
+    next_check_at timestamp with time zone,
+    sending_status text DEFAULT 'none'::text NOT NULL,
+    sending_failing_since timestamp with time zone,
+    sending_error text,
+    sending_checked_at timestamp with time zone,
+    bounce_verified boolean DEFAULT false NOT NULL,
+    seen jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT domains_domain_check CHECK ((domain = lower(domain))),
+    CONSTRAINT domains_sending_status_check CHECK ((sending_status = ANY (ARRAY['none'::text, 'pending'::text, 'verified'::text, 'failed'::text])))
 );
 
 COMMENT ON COLUMN public.domains.account_id IS 'null: the deployment''s own (the shared domain)';
+
+COMMENT ON COLUMN public.domains.claim_expires_at IS 'of a claim without proof: when others may have the name';
+
+COMMENT ON COLUMN public.domains.failing_since IS 'since when a verified domain has lost its proof; after the grace it lapses';
+
+COMMENT ON COLUMN public.domains.bounce_verified IS 'the MX of bounce.<domain> leads here, so that reports come back to it';
+
+COMMENT ON COLUMN public.domains.seen IS 'by purpose of record: what the last check found';
 
 CREATE TABLE public.events (
     account_id text NOT NULL,
@@ -127,6 +172,44 @@ CREATE TABLE public.events (
 );
 
 COMMENT ON COLUMN public.events.envelope IS 'The JSON text as it is signed and sent on every channel';
+
+CREATE TABLE public.hold_revisions (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    revision integer NOT NULL,
+    draft bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    editor text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT hold_revisions_sha256_check CHECK ((length(sha256) = 32))
+);
+ALTER TABLE ONLY public.hold_revisions ALTER COLUMN draft SET STORAGE EXTERNAL;
+
+COMMENT ON COLUMN public.hold_revisions.draft IS 'core.outbound.Draft as the exact JSON bytes that sha256, and with it an approval, is bound to';
+
+CREATE TABLE public.holds (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    agent_email text NOT NULL,
+    direction text NOT NULL,
+    reason jsonb NOT NULL,
+    findings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    on_expiry text NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    scheduled_at timestamp with time zone,
+    notified_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    decided_via text,
+    decided_by text,
+    rejection_reason text,
+    edited boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT holds_decided_via_check CHECK ((decided_via = ANY (ARRAY['api'::text, 'link'::text, 'dashboard'::text, 'expiry'::text]))),
+    CONSTRAINT holds_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
+    CONSTRAINT holds_on_expiry_check CHECK ((on_expiry = ANY (ARRAY['approve'::text, 'reject'::text])))
+);
+
+COMMENT ON TABLE public.holds IS 'Why a message is or was held, and what was decided. The state itself is messages.review_status.';
 
 CREATE TABLE public.idempotency_keys (
     account_id text NOT NULL,
@@ -150,6 +233,19 @@ CREATE TABLE public.intake_keys (
 );
 
 COMMENT ON TABLE public.intake_keys IS 'What came within the last 72 hours: same Message-ID and same bytes to the same agent is one message.';
+
+CREATE TABLE public.lifecycle (
+    account_id text NOT NULL,
+    id text NOT NULL,
+    message_id text NOT NULL,
+    reason_code text NOT NULL,
+    recipient text,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    correlation_ids jsonb DEFAULT '{}'::jsonb NOT NULL,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.lifecycle IS 'The ledger of what happened to a message: appended with the fact, never changed';
 
 CREATE TABLE public.messages (
     account_id text NOT NULL,
@@ -196,8 +292,13 @@ CREATE TABLE public.messages (
     flag_reason text,
     review_status text,
     deleted_at timestamp with time zone,
+    bcc_addresses jsonb DEFAULT '[]'::jsonb NOT NULL,
+    message_type text,
+    hops smallint DEFAULT 0 NOT NULL,
+    review_expires_at timestamp with time zone,
     CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
     CONSTRAINT messages_entity_type_check CHECK ((entity_type = ANY (ARRAY['human'::text, 'agent'::text]))),
+    CONSTRAINT messages_message_type_check CHECK ((message_type = ANY (ARRAY['send'::text, 'reply'::text, 'forward'::text, 'test'::text]))),
     CONSTRAINT messages_method_check CHECK ((method = ANY (ARRAY['smtp'::text, 'loopback'::text]))),
     CONSTRAINT messages_review_status_check CHECK ((review_status = ANY (ARRAY['pending_review'::text, 'review_approved'::text, 'review_rejected'::text, 'review_expired_approved'::text, 'review_expired_rejected'::text])))
 );
@@ -211,6 +312,36 @@ COMMENT ON COLUMN public.messages.new_text IS 'what is new in a reply; null: all
 
 COMMENT ON COLUMN public.messages.verified IS 'X-E2A-Auth-Verified: an aligned pass stands behind the author';
 
+COMMENT ON COLUMN public.messages.hops IS 'the how manieth mail in a row from agent to agent, with no person between; 0 is mail of or to people';
+
+COMMENT ON COLUMN public.messages.review_expires_at IS 'of a message in pending_review: when the hold runs out';
+
+CREATE TABLE public.notices (
+    id text NOT NULL,
+    account_id text NOT NULL,
+    kind text NOT NULL,
+    message_id text,
+    recipient text NOT NULL,
+    content bytea NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    transmitting_at timestamp with time zone,
+    detail text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT notices_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'outcome_unknown'::text])))
+);
+
+COMMENT ON TABLE public.notices IS 'Mail of the deployment itself to the owner of an account, such as a request to review';
+
+CREATE TABLE public.provider_events (
+    id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.provider_events IS 'Feedback of a mail provider that was acted upon, so that a repeat is recognised';
+
 CREATE UNLOGGED TABLE public.rate_windows (
     subject text NOT NULL,
     window_start timestamp with time zone NOT NULL,
@@ -220,11 +351,39 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE public.rate_windows IS 'Counts of the current windows, shared by all processes; worthless after a crash, hence unlogged.';
 
+CREATE TABLE public.recipients (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    address text NOT NULL,
+    place text NOT NULL,
+    route text NOT NULL,
+    provenance text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    smtp_code smallint,
+    enhanced text,
+    detail text,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT recipients_place_check CHECK ((place = ANY (ARRAY['to'::text, 'cc'::text, 'bcc'::text]))),
+    CONSTRAINT recipients_route_check CHECK ((route = ANY (ARRAY['inside'::text, 'relay'::text]))),
+    CONSTRAINT recipients_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sent'::text, 'deferred'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'outcome_unknown'::text])))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE public.schema_migrations (
     version integer NOT NULL,
     name text NOT NULL,
     sha256 text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.sending_ramps (
+    account_id text NOT NULL,
+    domain text NOT NULL,
+    state text DEFAULT 'ramping'::text NOT NULL,
+    active_days integer DEFAULT 0 NOT NULL,
+    day date,
+    used integer DEFAULT 0 NOT NULL,
+    CONSTRAINT sending_ramps_state_check CHECK ((state = ANY (ARRAY['ramping'::text, 'complete'::text, 'exempt'::text])))
 );
 
 CREATE TABLE public.signing_secrets (
@@ -234,6 +393,65 @@ CREATE TABLE public.signing_secrets (
     sealed_secret bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     last_signed_at timestamp with time zone
+);
+
+CREATE TABLE public.submissions (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    agent_email text NOT NULL,
+    status text DEFAULT 'accepted'::text NOT NULL,
+    failure_source text,
+    detail text,
+    sent_as text NOT NULL,
+    signing_domain text NOT NULL,
+    return_path text NOT NULL,
+    return_token text NOT NULL,
+    smtputf8 boolean DEFAULT false NOT NULL,
+    provider_message_id text,
+    scheduled_at timestamp with time zone,
+    accepted_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    counted_attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    transmitting_at timestamp with time zone,
+    submitted_at timestamp with time zone,
+    CONSTRAINT submissions_failure_source_check CHECK ((failure_source = ANY (ARRAY['local'::text, 'provider'::text]))),
+    CONSTRAINT submissions_sent_as_check CHECK ((sent_as = ANY (ARRAY['own_address'::text, 'relay'::text]))),
+    CONSTRAINT submissions_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'sending'::text, 'sent'::text, 'deferred'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'outcome_unknown'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.submissions IS 'The work of getting one message out, and how far it is. One row for each outbound message that was accepted.';
+
+COMMENT ON COLUMN public.submissions.attempts IS 'how often it was claimed: the fence of the claim';
+
+COMMENT ON COLUMN public.submissions.counted_attempts IS 'those that count against the schedule: not outages of the relay';
+
+COMMENT ON COLUMN public.submissions.next_attempt_at IS 'null: nothing is left to do';
+
+COMMENT ON COLUMN public.submissions.transmitting_at IS 'written before the content leaves for the relay; with no outcome after it the outcome is unknown';
+
+CREATE TABLE public.suppressions (
+    account_id text NOT NULL,
+    agent_email text DEFAULT ''::text NOT NULL,
+    address text NOT NULL,
+    source text NOT NULL,
+    reason text,
+    message_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT suppressions_source_check CHECK ((source = ANY (ARRAY['bounce'::text, 'complaint'::text, 'manual'::text, 'unsubscribe'::text])))
+);
+
+COMMENT ON COLUMN public.suppressions.agent_email IS 'empty: for all agents of the account. No foreign key: it outlives the agent.';
+
+CREATE TABLE public.unsubscribe_tokens (
+    token_sha256 bytea NOT NULL,
+    account_id text NOT NULL,
+    agent_email text NOT NULL,
+    address text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT unsubscribe_tokens_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
 
 CREATE TABLE public.webhooks (
@@ -284,11 +502,20 @@ ALTER TABLE ONLY public.contents
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (account_id, id);
 
+ALTER TABLE ONLY public.domain_keys
+    ADD CONSTRAINT domain_keys_pkey PRIMARY KEY (domain, selector);
+
 ALTER TABLE ONLY public.domains
     ADD CONSTRAINT domains_pkey PRIMARY KEY (domain);
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (account_id, id);
+
+ALTER TABLE ONLY public.hold_revisions
+    ADD CONSTRAINT hold_revisions_pkey PRIMARY KEY (account_id, message_id, revision);
+
+ALTER TABLE ONLY public.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (account_id, message_id);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, key);
@@ -296,17 +523,44 @@ ALTER TABLE ONLY public.idempotency_keys
 ALTER TABLE ONLY public.intake_keys
     ADD CONSTRAINT intake_keys_pkey PRIMARY KEY (account_id, agent_email, key);
 
+ALTER TABLE ONLY public.lifecycle
+    ADD CONSTRAINT lifecycle_pkey PRIMARY KEY (account_id, id);
+
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (account_id, id);
+
+ALTER TABLE ONLY public.notices
+    ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.provider_events
+    ADD CONSTRAINT provider_events_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.rate_windows
     ADD CONSTRAINT rate_windows_pkey PRIMARY KEY (subject, window_start);
 
+ALTER TABLE ONLY public.recipients
+    ADD CONSTRAINT recipients_pkey PRIMARY KEY (account_id, message_id, address);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.sending_ramps
+    ADD CONSTRAINT sending_ramps_pkey PRIMARY KEY (account_id, domain);
+
 ALTER TABLE ONLY public.signing_secrets
     ADD CONSTRAINT signing_secrets_pkey PRIMARY KEY (account_id, id);
+
+ALTER TABLE ONLY public.submissions
+    ADD CONSTRAINT submissions_pkey PRIMARY KEY (account_id, message_id);
+
+ALTER TABLE ONLY public.submissions
+    ADD CONSTRAINT submissions_return_token_key UNIQUE (return_token);
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (account_id, agent_email, address);
+
+ALTER TABLE ONLY public.unsubscribe_tokens
+    ADD CONSTRAINT unsubscribe_tokens_pkey PRIMARY KEY (token_sha256);
 
 ALTER TABLE ONLY public.webhooks
     ADD CONSTRAINT webhooks_pkey PRIMARY KEY (account_id, id);
@@ -327,6 +581,8 @@ CREATE UNIQUE INDEX deliveries_replayed ON public.deliveries USING btree (accoun
 
 CREATE INDEX domains_by_account ON public.domains USING btree (account_id, created_at DESC);
 
+CREATE INDEX domains_due ON public.domains USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
+
 CREATE INDEX events_by_account ON public.events USING btree (account_id, created_at DESC, id DESC);
 
 CREATE INDEX events_by_agent ON public.events USING btree (account_id, agent_email, created_at DESC, id DESC);
@@ -339,6 +595,10 @@ CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (cre
 
 CREATE INDEX intake_keys_by_age ON public.intake_keys USING btree (created_at);
 
+CREATE INDEX lifecycle_by_message ON public.lifecycle USING btree (account_id, message_id, occurred_at, id);
+
+CREATE INDEX messages_between_agents ON public.messages USING btree (account_id, agent_email, header_from, created_at DESC) WHERE ((direction = 'inbound'::text) AND (entity_type = 'agent'::text));
+
 CREATE INDEX messages_by_agent ON public.messages USING btree (account_id, agent_email, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX messages_by_content ON public.messages USING btree (account_id, content_sha256);
@@ -346,6 +606,10 @@ CREATE INDEX messages_by_content ON public.messages USING btree (account_id, con
 CREATE INDEX messages_by_conversation ON public.messages USING btree (account_id, agent_email, conversation_id, created_at DESC);
 
 CREATE INDEX messages_by_key ON public.messages USING btree (account_id, message_id_key) WHERE (message_id_key IS NOT NULL);
+
+CREATE INDEX messages_held ON public.messages USING btree (account_id, review_expires_at, id) WHERE (review_status = 'pending_review'::text);
+
+CREATE INDEX messages_holds_due ON public.messages USING btree (review_expires_at) WHERE (review_status = 'pending_review'::text);
 
 CREATE INDEX messages_labels ON public.messages USING gin (labels) WHERE (labels <> '{}'::text[]);
 
@@ -358,6 +622,18 @@ CREATE INDEX messages_search ON public.messages USING gin (lower(subject) public
 CREATE INDEX messages_trash ON public.messages USING btree (account_id, agent_email, created_at DESC, id DESC) WHERE (deleted_at IS NOT NULL);
 
 CREATE INDEX messages_unread ON public.messages USING btree (account_id, agent_email, created_at DESC, id DESC) WHERE (unread AND (deleted_at IS NULL));
+
+CREATE INDEX messages_verified_senders ON public.messages USING btree (account_id, agent_email, lower(header_from)) WHERE ((direction = 'inbound'::text) AND verified);
+
+CREATE INDEX notices_by_account ON public.notices USING btree (account_id, created_at DESC);
+
+CREATE INDEX notices_due ON public.notices USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+
+CREATE INDEX provider_events_by_age ON public.provider_events USING btree (created_at);
+
+CREATE INDEX submissions_due ON public.submissions USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+
+CREATE INDEX unsubscribe_tokens_by_account ON public.unsubscribe_tokens USING btree (account_id);
 
 ALTER TABLE ONLY public.account_usage
     ADD CONSTRAINT account_usage_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
@@ -377,11 +653,20 @@ ALTER TABLE ONLY public.contents
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.domain_keys
+    ADD CONSTRAINT domain_keys_domain_fkey FOREIGN KEY (domain) REFERENCES public.domains(domain) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.domains
     ADD CONSTRAINT domains_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.hold_revisions
+    ADD CONSTRAINT hold_revisions_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.holds(account_id, message_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.holds
+    ADD CONSTRAINT holds_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
@@ -389,14 +674,35 @@ ALTER TABLE ONLY public.idempotency_keys
 ALTER TABLE ONLY public.intake_keys
     ADD CONSTRAINT intake_keys_agent_email_fkey FOREIGN KEY (agent_email) REFERENCES public.agents(email) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.lifecycle
+    ADD CONSTRAINT lifecycle_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_agent_email_fkey FOREIGN KEY (agent_email) REFERENCES public.agents(email) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.notices
+    ADD CONSTRAINT notices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.recipients
+    ADD CONSTRAINT recipients_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sending_ramps
+    ADD CONSTRAINT sending_ramps_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.signing_secrets
     ADD CONSTRAINT signing_secrets_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.submissions
+    ADD CONSTRAINT submissions_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.unsubscribe_tokens
+    ADD CONSTRAINT unsubscribe_tokens_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.webhooks
     ADD CONSTRAINT webhooks_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;

@@ -11,6 +11,7 @@ from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway.access import Access
 from e2ad.gateway.agents import MailExchangers, UrlGuard
+from e2ad.gateway.courier import Courier, NoCourier
 from e2ad.gateway.idempotency import Idempotency
 from e2ad.gateway.limits import RateLimits
 from e2ad.storage.pool import Database
@@ -33,6 +34,7 @@ class Services:
         resolver: looks up MX records.
         shared_domain, public_url: as configured; a process on a free port learns its URL late.
         draining: whether e2ad is being stopped; `/readyz` then says so.
+        courier: carries mail out; told of what was accepted.
     """
 
     db: Database
@@ -48,6 +50,7 @@ class Services:
     shared_domain: str
     trusted_proxies: tuple[Network, ...]
     draining: Callable[[], bool]
+    courier: Courier
 
     @classmethod
     def build(
@@ -59,6 +62,7 @@ class Services:
         egress: UrlGuard,
         resolver: MailExchangers,
         draining: Callable[[], bool] = _never,
+        courier: Courier | None = None,
     ) -> "Services":
         """The usual set over one database and one configuration."""
         return cls(
@@ -75,4 +79,5 @@ class Services:
             shared_domain=config.shared_domain,
             trusted_proxies=tuple(ipaddress.ip_network(text) for text in config.http.trusted_proxies),
             draining=draining,
+            courier=courier or NoCourier(),
         )

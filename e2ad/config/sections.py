@@ -16,13 +16,16 @@ __all__ = [
     "Dashboard",
     "Database",
     "Dns",
+    "Domains",
     "Egress",
     "Features",
+    "Feedback",
     "Gate",
     "Grace",
     "Http",
     "Limits",
     "Log",
+    "Ramp",
     "RateLimits",
     "Relay",
     "Retention",
@@ -244,14 +247,66 @@ class Egress:
 
 @frozen
 class Relay:
-    """The upstream for mail to people. An empty host means that none leaves."""
+    """The upstream for mail to people. An empty host means that none leaves: it is kept and shown as captured.
+
+    `from_domain` is ours for mail that an agent's own domain cannot vouch for yet, and for notices; empty
+    means the shared domain. `helo` is our name in EHLO; empty means `smtp.domain`. Waits after each failed
+    attempt but the last are `retry_schedule_seconds`; while the relay cannot be reached, or the mail
+    is put off for another reason that is not its own, it waits for `give_up_seconds` in all.
+    """
 
     host: str = _key("")
     port: int = _key(587, _port)
     tls: str = _key("starttls", _one_of("none", "starttls", "implicit"))
     username: str = _key("")
     password: str = _key("", secret=True)
-    retry_schedule_seconds: tuple[float, ...] = _key((30, 120, 600, 3600, 14_400), _schedule)
+    ca_file: str = _key("")
+    helo: str = _key("")
+    from_domain: str = _key("")
+    retry_schedule_seconds: tuple[float, ...] = _key((120, 600, 3600, 14_400, 14_400), _schedule)
+    outage_seconds: float = _key(300.0, _between(0.05, 86_400))
+    give_up_seconds: float = _key(259_200.0, _at_least(1))
+    max_connections: int = _key(8, _between(1, 256))
+    concurrency: int = _key(32, _between(1, 1024))
+    connect_seconds: float = _key(30.0, _between(0.1, 600))
+    command_seconds: float = _key(60.0, _between(0.1, 600))
+    data_seconds: float = _key(120.0, _between(0.1, 3600))
+    final_seconds: float = _key(300.0, _between(0.1, 3600))
+    memory_bytes: int = _key(134_217_728, _at_least(52_428_800))
+    poll_seconds: float = _key(30.0, _between(0.05, 600))
+
+
+@frozen
+class Domains:
+    """Domains of accounts: how often their DNS is looked at, and how long a name lives without its proof.
+
+    A claim without proof keeps others from the name for `claim_seconds`; a verified domain that loses
+    its proof lapses after `grace_seconds`.
+    """
+
+    recheck_seconds: float = _key(86_400.0, _between(0.05, 2_592_000))
+    sweep_seconds: float = _key(300.0, _between(0.05, 3600))
+    claim_seconds: float = _key(259_200.0, _at_least(1))
+    grace_seconds: float = _key(604_800.0, _at_least(0))
+    probe_seconds: float = _key(10.0, _between(0.1, 60))
+    assume_verified: bool = _key(default=False)
+
+
+@frozen
+class Ramp:
+    """A slow start for own domains, per account: off by default. The cap grows day by day to `target_daily`."""
+
+    enabled: bool = _key(default=False)
+    start_daily: int = _key(50, _at_least(1))
+    target_daily: int = _key(2000, _at_least(1))
+    ramp_days: int = _key(30, _between(1, 365))
+
+
+@frozen
+class Feedback:
+    """Delivery reports of a mail provider: the SNS topics that are believed, by ARN. None by default."""
+
+    sns_topic_arns: tuple[str, ...] = _key(())
 
 
 @frozen
@@ -265,12 +320,13 @@ class RateLimits:
 
 @frozen
 class Limits:
-    """Caps for accounts that have none of their own."""
+    """Caps for accounts that have none of their own; `max_messages_day` 0 means none."""
 
     plan_code: str = _key("default")
     max_agents: int = _key(1_000_000, _at_least(0))
     max_domains: int = _key(1_000_000, _at_least(0))
     max_messages_month: int = _key(1_000_000_000, _at_least(0))
+    max_messages_day: int = _key(0, _at_least(0))
     max_storage_bytes: int = _key(1_125_899_906_842_624, _at_least(0))
 
 
@@ -287,9 +343,14 @@ class Websocket:
 
 @frozen
 class Gate:
-    """Holds: how often those that ran out are looked for."""
+    """Holds: how often those that ran out are looked for, and when a mailed request for review is tried again.
+
+    `max_agent_hops` mails may follow each other from agent to agent; the next one is held for a person.
+    """
 
     sweep_seconds: float = _key(60.0, _between(0.05, 3600))
+    notice_schedule_seconds: tuple[float, ...] = _key((60, 300, 900, 3600, 3600), _schedule)
+    max_agent_hops: int = _key(6, _between(1, 1000))
 
 
 @frozen
@@ -336,6 +397,9 @@ class Config:
     webhooks: Webhooks = Factory(Webhooks)
     egress: Egress = Factory(Egress)
     relay: Relay = Factory(Relay)
+    domains: Domains = Factory(Domains)
+    ramp: Ramp = Factory(Ramp)
+    feedback: Feedback = Factory(Feedback)
     rate_limits: RateLimits = Factory(RateLimits)
     limits: Limits = Factory(Limits)
     websocket: Websocket = Factory(Websocket)

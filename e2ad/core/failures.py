@@ -149,6 +149,12 @@ class UnknownRecipient(NotFound):
     default = "recipient not found"
 
 
+class UnknownReturnPath(NotFound):
+    """A return path that no mail of ours has."""
+
+    default = "no mail of ours has this return path"
+
+
 class AttachmentNotFound(NotFound):
     """The message has no attachment with that index."""
 
@@ -189,6 +195,24 @@ class MessageHeld(Failure):
     """The message waits for review."""
 
     default = "the message is held for review"
+
+
+class MessageNotPending(Failure):
+    """The hold was decided already; the first decision stands."""
+
+    default = "the message does not wait for review any more"
+
+
+class MessageNotYetDelivered(Failure):
+    """A reply to, or a forward of, mail that has not left yet."""
+
+    default = "the message has not been submitted yet: try again in a moment"
+
+
+class SendInProgress(Failure):
+    """The mail is being handed over at this moment."""
+
+    default = "the message is being sent at this moment: try again"
 
 
 class NotInTrash(Failure):

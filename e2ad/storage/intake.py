@@ -65,6 +65,7 @@ class NewMessage:
     event_id: str
     envelope: str
     raw: bytes
+    hops: int = 0
 
 
 @frozen
@@ -171,6 +172,7 @@ async def store(executor: Executor, batch: Sequence[NewMessage], *, outbox: bool
             "content_sha256s": octets(m.content_sha256 for m in batch),
             "sizes": integers(m.size for m in batch),
             "event_ids": texts(m.event_id for m in batch),
+            "hops": integers(m.hops for m in batch),
             "envelopes": texts(m.envelope for m in batch),
             "raw_account_ids": texts(account_id for account_id, _ in contents),
             "raw_sha256s": octets(sha256 for _, sha256 in contents),

@@ -24,13 +24,14 @@ with batch as (
         %(conversation_ids)b::text[], %(threadeds)b::bool[], %(truncateds)b::bool[], %(automations)b::text[],
         %(peer_addresses)b::text[], %(helos)b::text[], %(verifieds)b::bool[],
         %(verified_domains)b::text[], %(domain_checks)b::text[], %(entity_types)b::text[],
-        %(delegations)b::text[], %(content_sha256s)b::bytea[], %(sizes)b::int[], %(event_ids)b::text[]
+        %(delegations)b::text[], %(content_sha256s)b::bytea[], %(sizes)b::int[], %(event_ids)b::text[],
+        %(hops)b::int[]
     ) with ordinality as b (
         id, account_id, agent_email, dedupe_key, created_at, forward_path, envelope_from, header_from,
         sender_name, subject, sent_at, message_id, message_id_key, conversation_id,
         threaded, truncated, automation, peer_address,
         helo, verified, verified_domain, domain_check, entity_type, delegation,
-        content_sha256, size_bytes, event_id, place
+        content_sha256, size_bytes, event_id, hops, place
     )
 ),
 live as (
@@ -70,7 +71,7 @@ new_messages as (
         header_from, sender_name, to_addresses, cc_addresses, reply_to_addresses, subject, sent_at, message_id,
         message_id_key, reference_keys, conversation_id, threaded, body_text, new_text, body_html, truncated,
         attachments, automation, defects, peer_address, helo, authentication, verified, verified_domain,
-        domain_check, entity_type, delegation, content_sha256, size_bytes, unread
+        domain_check, entity_type, delegation, content_sha256, size_bytes, unread, hops
     )
     select
         account_id, id, agent_email, 'inbound', 'smtp', created_at, agent_email, forward_path, envelope_from,
@@ -81,7 +82,7 @@ new_messages as (
         (%(texts)b::text[])[place], (%(new_texts)b::text[])[place], (%(htmls)b::text[])[place], truncated,
         (%(attachments)b::text[])[place]::jsonb, automation, (%(defects)b::text[])[place]::jsonb, peer_address, helo,
         (%(authentications)b::text[])[place]::jsonb, verified, verified_domain, domain_check, entity_type, delegation,
-        content_sha256, size_bytes, true
+        content_sha256, size_bytes, true, hops
     from kept
 ),
 joined_conversations as (

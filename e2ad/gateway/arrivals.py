@@ -1,0 +1,166 @@
+"""A mail on its way into inboxes: what all its recipients share, and the message and event of each.
+
+Mail by SMTP and mail from one agent to another come through here alike.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from e2ad.core import events, signing, threads
+from e2ad.core.authentication import Authentication
+from e2ad.core.message import EntityType, Envelope, ParsedMessage, Recipient
+from e2ad.gateway import mint
+from e2ad.gateway.intake import Arrival
+from e2ad.storage.intake import NewMessage
+
+__all__ = ["Incoming", "Inside"]
+
+
+@frozen
+class Inside:
+    """Who sent a mail that never left the house: an agent of this deployment, known without any proof by mail.
+
+    `hops` is the how manieth mail in a row from agent to agent it is; `delegation` says who stands behind it.
+    """
+
+    hops: int
+    delegation: str = ""
+
+
+@frozen
+class Incoming:
+    """What all recipients of one mail have in common, worked out once."""
+
+    envelope: Envelope
+    content: bytes
+    sha256: bytes
+    parsed: ParsedMessage
+    authentication: Authentication
+    authentication_document: Mapping[str, Any]
+    authentication_json: str
+    addresses_json: str
+    attachments_json: str
+    defects_json: str
+    reference_keys: str | None
+    dedupe_key: bytes
+    inside: Inside | None
+
+    @classmethod
+    def of(
+        cls,
+        envelope: Envelope,
+        content: bytes,
+        sha256: bytes,
+        parsed: ParsedMessage,
+        authentication: Authentication,
+        *,
+        inside: Inside | None = None,
+    ) -> "Incoming":
+        """All that follows from the mail itself.
+
+        Args:
+            sha256: of `content`.
+            inside: set where an agent of this deployment sent it.
+        """
+        document = authentication.to_json()
+        return cls(
+            envelope=envelope,
+            content=content,
+            sha256=sha256,
+            parsed=parsed,
+            authentication=authentication,
+            authentication_document=document,
+            authentication_json=events.to_json(document),
+            addresses_json=events.to_json({"to": parsed.to, "cc": parsed.cc, "reply_to": parsed.reply_to}),
+            attachments_json=events.to_json([meta.to_json() for meta in parsed.attachments]),
+            defects_json=events.to_json(parsed.defects),
+            reference_keys=" ".join(threads.candidates(parsed.in_reply_to, parsed.references)) or None,
+            dedupe_key=_dedupe_key(parsed.message_id, sha256),
+            inside=inside,
+        )
+
+    def arrival(self, recipient: Recipient) -> Arrival:
+        """The message for one agent, with the event that announces it."""
+        parsed, authentication = self.parsed, self.authentication
+        message_id = mint.new_id("msg_")
+        event_id = signing.event_id(message_id, "email.received")
+        at = mint.now()
+        envelope_from = str(self.envelope.reverse_path) or None
+        data = self._announcement(message_id, recipient.agent_email, envelope_from, at)
+        message = NewMessage(
+            id=message_id,
+            account_id=recipient.account_id,
+            agent_email=recipient.agent_email,
+            dedupe_key=self.dedupe_key,
+            created_at=at,
+            forward_path=recipient.delivered_to,
+            envelope_from=envelope_from,
+            header_from=parsed.header_from,
+            sender_name=parsed.sender_name,
+            addresses=self.addresses_json,
+            subject=parsed.subject,
+            sent_at=parsed.sent_at,
+            message_id=parsed.message_id,
+            message_id_key=parsed.message_id_key,
+            reference_keys=self.reference_keys,
+            conversation_id=mint.new_id("conv_"),
+            threaded=False,
+            text=parsed.text,
+            new_text=None if parsed.new_text == parsed.text else parsed.new_text,
+            html=parsed.html,
+            truncated=parsed.truncated,
+            attachments=self.attachments_json,
+            automation=None if parsed.automation is None else parsed.automation.value,
+            defects=self.defects_json,
+            peer_address=self.envelope.peer.address,
+            helo=self.envelope.peer.helo,
+            authentication=self.authentication_json,
+            verified=authentication.verified,
+            verified_domain=authentication.verified_domain,
+            domain_check=authentication.domain_check,
+            entity_type=EntityType.HUMAN.value if self.inside is None else EntityType.AGENT.value,
+            delegation="" if self.inside is None else self.inside.delegation,
+            hops=0 if self.inside is None else self.inside.hops,
+            content_sha256=self.sha256,
+            size=len(self.content),
+            event_id=event_id,
+            envelope=events.envelope("email.received", event_id, at, data),
+            raw=self.content,
+        )
+        return Arrival(message, data)
+
+    def _announcement(
+        self, message_id: str, agent_email: str, envelope_from: str | None, at: datetime
+    ) -> dict[str, Any]:
+        """The payload of `email.received` (contract: events), `automation` being ours."""
+        parsed = self.parsed
+        data: dict[str, Any] = {
+            "message_id": message_id,
+            "agent_email": agent_email,
+            "direction": "inbound",
+            "header_from": parsed.header_from,
+            "envelope_from": envelope_from,
+            "verified_domain": self.authentication.verified_domain,
+            "to": parsed.to,
+            "cc": parsed.cc,
+            "reply_to": parsed.reply_to,
+            "authentication": self.authentication_document,
+            "delivered_to": agent_email,
+            "subject": parsed.subject,
+            "received_at": events.rfc3339(at),
+        }
+        if parsed.attachments:
+            data["attachments"] = [meta.to_json() for meta in parsed.attachments]
+        if parsed.automation is not None:
+            data["automation"] = parsed.automation.value
+        return data
+
+
+def _dedupe_key(message_id: str | None, sha256: bytes) -> bytes:
+    """Same Message-ID and same bytes is the same mail. Without a Message-ID nobody can say so: two alike are two."""
+    distinction = mint.new_id("") if message_id is None else message_id
+    return hashlib.sha256(distinction.encode() + b"\0" + sha256).digest()
