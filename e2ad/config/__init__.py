@@ -1,6 +1,6 @@
 """What a running e2ad was told: one frozen `Config`, read once and handed on.
 
-- `sections`: every key with its default and what makes a value wrong. Defaults stand nowhere else;
+- `sections`: every key with its default and its check of `checks`. Defaults stand nowhere else;
   `config.example.toml` is held equal to them by a test.
 - `loading`: TOML, then systemd credentials and `_FILE`, then the environment; the later one wins.
 

@@ -3,11 +3,12 @@
 Every default lives here and nowhere else; `config.example.toml` is held equal by a test.
 """
 
-import ipaddress
-from collections.abc import Callable
 from typing import Any
 
 from attrs import Factory, field, frozen
+
+from e2ad.config import checks
+from e2ad.config.checks import Check
 
 __all__ = [
     "Authentication",
@@ -35,78 +36,6 @@ __all__ = [
     "Websocket",
 ]
 
-Check = Callable[[Any], str | None]
-"""A sentence that says what is wrong with a value, or None."""
-
-
-def _at_least(minimum: float) -> Check:
-    return lambda value: None if value >= minimum else f"must be at least {minimum:g}"
-
-
-def _between(low: float, high: float) -> Check:
-    return lambda value: None if low <= value <= high else f"must lie between {low:g} and {high:g}"
-
-
-def _one_of(*words: str) -> Check:
-    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
-
-
-def _networks(value: tuple[str, ...]) -> str | None:
-    for text in value:
-        try:
-            network = ipaddress.ip_network(text)
-        except ValueError:
-            return f"{text!r} is not a network; write it like 10.0.0.0/8"
-        if network.prefixlen == 0:
-            return f"{text!r} would trust everybody; name the networks that you mean"
-    return None
-
-
-def _any_networks(value: tuple[str, ...]) -> str | None:
-    for text in value:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError:
-            return f"{text!r} is not a network; write it like 10.0.0.0/8"
-    return None
-
-
-def _nameservers(value: tuple[str, ...]) -> str | None:
-    for text in value:
-        host, _, port = text.rpartition(":")
-        try:
-            ipaddress.ip_address(host.strip("[]") if host else text)
-            if host and not 0 < int(port) < 65536:
-                raise ValueError(port)
-        except ValueError:
-            return f"{text!r} is not host:port with an IP address; write it like 127.0.0.1:53"
-    return None
-
-
-def _stub_zones(value: tuple[str, ...]) -> str | None:
-    for text in value:
-        zone, _, server = text.partition("=")
-        if not zone or _nameservers((server,)) is not None:
-            return f"{text!r} is not zone=host:port; write it like test=127.0.0.1:5353"
-    return None
-
-
-def _secrets(value: tuple[str, ...]) -> str | None:
-    for position, secret in enumerate(value):
-        if len(secret.encode()) < 32:
-            return f"entry {position} has fewer than 32 bytes; make one with: openssl rand -hex 32"
-    return None
-
-
-def _schedule(value: tuple[float, ...]) -> str | None:
-    if not value or any(wait < 0 for wait in value):
-        return "needs at least one wait in seconds, none negative"
-    return None
-
-
-def _port(value: int) -> str | None:
-    return None if 0 <= value <= 65535 else "must be a port number (0 picks a free one)"
-
 
 def _key(default: Any, check: Check | None = None, *, secret: bool = False) -> Any:
     """One configuration key: its default, what makes a value wrong, whether it is a secret."""
@@ -117,8 +46,8 @@ def _key(default: Any, check: Check | None = None, *, secret: bool = False) -> A
 class Log:
     """How e2ad talks to journald or a terminal."""
 
-    level: str = _key("info", _one_of("debug", "info", "warning", "error"))
-    format: str = _key("auto", _one_of("auto", "json", "text"))
+    level: str = _key("info", checks.one_of("debug", "info", "warning", "error"))
+    format: str = _key("auto", checks.one_of("auto", "json", "text"))
 
 
 @frozen
@@ -126,10 +55,10 @@ class Database:
     """PostgreSQL. `migrations`: apply what is new, only verify, or skip."""
 
     url: str = _key("", secret=True)
-    pool_size: int = _key(8, _between(2, 200))
-    acquire_seconds: float = _key(10.0, _at_least(0.1))
-    statement_seconds: float = _key(30.0, _at_least(1))
-    migrations: str = _key("auto", _one_of("auto", "verify", "skip"))
+    pool_size: int = _key(8, checks.between(2, 200))
+    acquire_seconds: float = _key(10.0, checks.at_least(0.1))
+    statement_seconds: float = _key(30.0, checks.at_least(1))
+    migrations: str = _key("auto", checks.one_of("auto", "verify", "skip"))
 
 
 @frozen
@@ -137,33 +66,33 @@ class Smtp:
     """The door for mail. An empty `host` means every address; `domain` is our name in the banner and MX."""
 
     host: str = _key("")
-    port: int = _key(2525, _port)
+    port: int = _key(2525, checks.port)
     domain: str = _key("localhost")
     tls_cert: str = _key("")
     tls_key: str = _key("")
-    proxy_trusted_cidrs: tuple[str, ...] = _key((), _networks)
-    proxy_header_seconds: float = _key(5.0, _at_least(0.1))
-    max_message_bytes: int = _key(26_214_400, _at_least(65_536))
-    max_recipients: int = _key(100, _between(1, 10_000))
-    max_connections: int = _key(1000, _at_least(1))
-    max_connections_per_peer: int = _key(50, _at_least(1))
-    max_errors: int = _key(10, _at_least(1))
-    max_received_fields: int = _key(100, _at_least(10))
-    idle_seconds: float = _key(300.0, _at_least(0.1))
-    session_seconds: float = _key(1800.0, _at_least(1))
-    write_seconds: float = _key(30.0, _at_least(0.1))
-    admit_seconds: float = _key(20.0, _at_least(0.1))
-    accept_seconds: float = _key(60.0, _at_least(1))
-    handshake_seconds: float = _key(30.0, _at_least(0.1))
-    linger_seconds: float = _key(2.0, _at_least(0))
-    greeting_delay_seconds: float = _key(0.0, _between(0, 60))
-    data_bytes_per_second: int = _key(1024, _at_least(1))
-    data_grace_seconds: float = _key(30.0, _at_least(0))
-    max_header_bytes: int = _key(262_144, _at_least(16_384))
-    max_idle_commands: int = _key(200, _at_least(10))
-    memory_bytes: int = _key(268_435_456, _at_least(1_048_576))
-    memory_wait_seconds: float = _key(15.0, _at_least(0))
-    spool_bytes: int = _key(1_048_576, _at_least(65_536))
+    proxy_trusted_cidrs: tuple[str, ...] = _key((), checks.networks)
+    proxy_header_seconds: float = _key(5.0, checks.at_least(0.1))
+    max_message_bytes: int = _key(26_214_400, checks.at_least(65_536))
+    max_recipients: int = _key(100, checks.between(1, 10_000))
+    max_connections: int = _key(1000, checks.at_least(1))
+    max_connections_per_peer: int = _key(50, checks.at_least(1))
+    max_errors: int = _key(10, checks.at_least(1))
+    max_received_fields: int = _key(100, checks.at_least(10))
+    idle_seconds: float = _key(300.0, checks.at_least(0.1))
+    session_seconds: float = _key(1800.0, checks.at_least(1))
+    write_seconds: float = _key(30.0, checks.at_least(0.1))
+    admit_seconds: float = _key(20.0, checks.at_least(0.1))
+    accept_seconds: float = _key(60.0, checks.at_least(1))
+    handshake_seconds: float = _key(30.0, checks.at_least(0.1))
+    linger_seconds: float = _key(2.0, checks.at_least(0))
+    greeting_delay_seconds: float = _key(0.0, checks.between(0, 60))
+    data_bytes_per_second: int = _key(1024, checks.at_least(1))
+    data_grace_seconds: float = _key(30.0, checks.at_least(0))
+    max_header_bytes: int = _key(262_144, checks.at_least(16_384))
+    max_idle_commands: int = _key(200, checks.at_least(10))
+    memory_bytes: int = _key(268_435_456, checks.at_least(1_048_576))
+    memory_wait_seconds: float = _key(15.0, checks.at_least(0))
+    spool_bytes: int = _key(1_048_576, checks.at_least(65_536))
     spool_dir: str = _key("")
 
 
@@ -172,16 +101,16 @@ class Http:
     """The door for clients. `public_url` is how the world reaches it; links are built from it."""
 
     host: str = _key("")
-    port: int = _key(8080, _port)
+    port: int = _key(8080, checks.port)
     public_url: str = _key("")
-    trusted_proxies: tuple[str, ...] = _key((), _networks)
-    max_connections: int = _key(4000, _at_least(1))
-    header_seconds: float = _key(10.0, _at_least(0.1))
-    keep_alive_seconds: float = _key(120.0, _at_least(1))
-    max_head_bytes: int = _key(32_768, _between(4096, 1_048_576))
-    body_seconds: float = _key(60.0, _at_least(1))
-    request_seconds: float = _key(60.0, _at_least(1))
-    send_seconds: float = _key(30.0, _at_least(1))
+    trusted_proxies: tuple[str, ...] = _key((), checks.networks)
+    max_connections: int = _key(4000, checks.at_least(1))
+    header_seconds: float = _key(10.0, checks.at_least(0.1))
+    keep_alive_seconds: float = _key(120.0, checks.at_least(1))
+    max_head_bytes: int = _key(32_768, checks.between(4096, 1_048_576))
+    body_seconds: float = _key(60.0, checks.at_least(1))
+    request_seconds: float = _key(60.0, checks.at_least(1))
+    send_seconds: float = _key(30.0, checks.at_least(1))
 
 
 @frozen
@@ -189,7 +118,7 @@ class Dashboard:
     """The door for people, a port of its own."""
 
     host: str = _key("")
-    port: int = _key(3000, _port)
+    port: int = _key(3000, checks.port)
 
 
 @frozen
@@ -199,48 +128,48 @@ class Dns:
     A stub zone, `test=127.0.0.1:5353`, sends questions about one domain to a server of its own.
     """
 
-    nameservers: tuple[str, ...] = _key((), _nameservers)
-    stub_zones: tuple[str, ...] = _key((), _stub_zones)
-    timeout_seconds: float = _key(5.0, _between(0.1, 60))
-    attempt_seconds: float = _key(2.0, _between(0.05, 30))
-    cache_entries: int = _key(4096, _at_least(16))
-    concurrency: int = _key(256, _at_least(8))
+    nameservers: tuple[str, ...] = _key((), checks.nameservers)
+    stub_zones: tuple[str, ...] = _key((), checks.stub_zones)
+    timeout_seconds: float = _key(5.0, checks.between(0.1, 60))
+    attempt_seconds: float = _key(2.0, checks.between(0.05, 30))
+    cache_entries: int = _key(4096, checks.at_least(16))
+    concurrency: int = _key(256, checks.at_least(8))
 
 
 @frozen
 class Authentication:
     """SPF, DKIM, DMARC, ARC: one deadline for all of them; large mail is checked in worker processes."""
 
-    deadline_seconds: float = _key(10.0, _between(0.1, 120))
+    deadline_seconds: float = _key(10.0, checks.between(0.1, 120))
     authserv_id: str = _key("")
-    worker_processes: int = _key(1, _between(0, 64))
+    worker_processes: int = _key(1, checks.between(0, 64))
 
 
 @frozen
 class Signing:
     """The deployment's secrets, newest first: they seal what is stored and sign links and cursors."""
 
-    secrets: tuple[str, ...] = _key((), _secrets, secret=True)
+    secrets: tuple[str, ...] = _key((), checks.secrets, secret=True)
 
 
 @frozen
 class Webhooks:
     """Deliveries out. `retry_schedule_seconds` are the waits after each failed attempt but the last."""
 
-    retry_schedule_seconds: tuple[float, ...] = _key((60, 300, 900, 3600, 14_400, 28_800, 57_600), _schedule)
-    attempt_seconds: float = _key(15.0, _between(0.1, 300))
-    concurrency: int = _key(64, _between(1, 1024))
-    per_endpoint: int = _key(4, _between(1, 64))
-    memory_bytes: int = _key(268_435_456, _at_least(1_048_576))
-    poll_seconds: float = _key(30.0, _between(0.05, 600))
-    sweep_seconds: float = _key(300.0, _between(0.05, 3600))
+    retry_schedule_seconds: tuple[float, ...] = _key((60, 300, 900, 3600, 14_400, 28_800, 57_600), checks.schedule)
+    attempt_seconds: float = _key(15.0, checks.between(0.1, 300))
+    concurrency: int = _key(64, checks.between(1, 1024))
+    per_endpoint: int = _key(4, checks.between(1, 64))
+    memory_bytes: int = _key(268_435_456, checks.at_least(1_048_576))
+    poll_seconds: float = _key(30.0, checks.between(0.05, 600))
+    sweep_seconds: float = _key(300.0, checks.between(0.05, 3600))
 
 
 @frozen
 class Egress:
     """What deliveries may reach beyond public addresses over https."""
 
-    allow_networks: tuple[str, ...] = _key((), _any_networks)
+    allow_networks: tuple[str, ...] = _key((), checks.any_networks)
     allow_http: bool = _key(default=False)
     ca_file: str = _key("")
 
@@ -256,24 +185,24 @@ class Relay:
     """
 
     host: str = _key("")
-    port: int = _key(587, _port)
-    tls: str = _key("starttls", _one_of("none", "starttls", "implicit"))
+    port: int = _key(587, checks.port)
+    tls: str = _key("starttls", checks.one_of("none", "starttls", "implicit"))
     username: str = _key("")
     password: str = _key("", secret=True)
     ca_file: str = _key("")
     helo: str = _key("")
     from_domain: str = _key("")
-    retry_schedule_seconds: tuple[float, ...] = _key((120, 600, 3600, 14_400, 14_400), _schedule)
-    outage_seconds: float = _key(300.0, _between(0.05, 86_400))
-    give_up_seconds: float = _key(259_200.0, _at_least(1))
-    max_connections: int = _key(8, _between(1, 256))
-    concurrency: int = _key(32, _between(1, 1024))
-    connect_seconds: float = _key(30.0, _between(0.1, 600))
-    command_seconds: float = _key(60.0, _between(0.1, 600))
-    data_seconds: float = _key(120.0, _between(0.1, 3600))
-    final_seconds: float = _key(300.0, _between(0.1, 3600))
-    memory_bytes: int = _key(134_217_728, _at_least(52_428_800))
-    poll_seconds: float = _key(30.0, _between(0.05, 600))
+    retry_schedule_seconds: tuple[float, ...] = _key((120, 600, 3600, 14_400, 14_400), checks.schedule)
+    outage_seconds: float = _key(300.0, checks.between(0.05, 86_400))
+    give_up_seconds: float = _key(259_200.0, checks.at_least(1))
+    max_connections: int = _key(8, checks.between(1, 256))
+    concurrency: int = _key(32, checks.between(1, 1024))
+    connect_seconds: float = _key(30.0, checks.between(0.1, 600))
+    command_seconds: float = _key(60.0, checks.between(0.1, 600))
+    data_seconds: float = _key(120.0, checks.between(0.1, 3600))
+    final_seconds: float = _key(300.0, checks.between(0.1, 3600))
+    memory_bytes: int = _key(134_217_728, checks.at_least(52_428_800))
+    poll_seconds: float = _key(30.0, checks.between(0.05, 600))
 
 
 @frozen
@@ -284,11 +213,11 @@ class Domains:
     its proof lapses after `grace_seconds`.
     """
 
-    recheck_seconds: float = _key(86_400.0, _between(0.05, 2_592_000))
-    sweep_seconds: float = _key(300.0, _between(0.05, 3600))
-    claim_seconds: float = _key(259_200.0, _at_least(1))
-    grace_seconds: float = _key(604_800.0, _at_least(0))
-    probe_seconds: float = _key(10.0, _between(0.1, 60))
+    recheck_seconds: float = _key(86_400.0, checks.between(0.05, 2_592_000))
+    sweep_seconds: float = _key(300.0, checks.between(0.05, 3600))
+    claim_seconds: float = _key(259_200.0, checks.at_least(1))
+    grace_seconds: float = _key(604_800.0, checks.at_least(0))
+    probe_seconds: float = _key(10.0, checks.between(0.1, 60))
     assume_verified: bool = _key(default=False)
 
 
@@ -297,9 +226,9 @@ class Ramp:
     """A slow start for own domains, per account: off by default. The cap grows day by day to `target_daily`."""
 
     enabled: bool = _key(default=False)
-    start_daily: int = _key(50, _at_least(1))
-    target_daily: int = _key(2000, _at_least(1))
-    ramp_days: int = _key(30, _between(1, 365))
+    start_daily: int = _key(50, checks.at_least(1))
+    target_daily: int = _key(2000, checks.at_least(1))
+    ramp_days: int = _key(30, checks.between(1, 365))
 
 
 @frozen
@@ -313,9 +242,9 @@ class Feedback:
 class RateLimits:
     """Requests a minute; 0 switches a limit off."""
 
-    poll_per_minute: int = _key(240, _at_least(0))
-    send_per_minute: int = _key(60, _at_least(0))
-    create_agent_per_hour: int = _key(200, _at_least(0))
+    poll_per_minute: int = _key(240, checks.at_least(0))
+    send_per_minute: int = _key(60, checks.at_least(0))
+    create_agent_per_hour: int = _key(200, checks.at_least(0))
 
 
 @frozen
@@ -323,22 +252,22 @@ class Limits:
     """Caps for accounts that have none of their own; `max_messages_day` 0 means none."""
 
     plan_code: str = _key("default")
-    max_agents: int = _key(1_000_000, _at_least(0))
-    max_domains: int = _key(1_000_000, _at_least(0))
-    max_messages_month: int = _key(1_000_000_000, _at_least(0))
-    max_messages_day: int = _key(0, _at_least(0))
-    max_storage_bytes: int = _key(1_125_899_906_842_624, _at_least(0))
+    max_agents: int = _key(1_000_000, checks.at_least(0))
+    max_domains: int = _key(1_000_000, checks.at_least(0))
+    max_messages_month: int = _key(1_000_000_000, checks.at_least(0))
+    max_messages_day: int = _key(0, checks.at_least(0))
+    max_storage_bytes: int = _key(1_125_899_906_842_624, checks.at_least(0))
 
 
 @frozen
 class Websocket:
     """Push to agents without a public URL."""
 
-    ping_seconds: float = _key(30.0, _between(0.05, 600))
-    pong_seconds: float = _key(10.0, _between(0.05, 120))
-    send_seconds: float = _key(5.0, _between(0.05, 120))
-    window: int = _key(256, _between(1, 100_000))
-    poll_seconds: float = _key(15.0, _between(0.05, 600))
+    ping_seconds: float = _key(30.0, checks.between(0.05, 600))
+    pong_seconds: float = _key(10.0, checks.between(0.05, 120))
+    send_seconds: float = _key(5.0, checks.between(0.05, 120))
+    window: int = _key(256, checks.between(1, 100_000))
+    poll_seconds: float = _key(15.0, checks.between(0.05, 600))
 
 
 @frozen
@@ -348,18 +277,18 @@ class Gate:
     `max_agent_hops` mails may follow each other from agent to agent; the next one is held for a person.
     """
 
-    sweep_seconds: float = _key(60.0, _between(0.05, 3600))
-    notice_schedule_seconds: tuple[float, ...] = _key((60, 300, 900, 3600, 3600), _schedule)
-    max_agent_hops: int = _key(6, _between(1, 1000))
+    sweep_seconds: float = _key(60.0, checks.between(0.05, 3600))
+    notice_schedule_seconds: tuple[float, ...] = _key((60, 300, 900, 3600, 3600), checks.schedule)
+    max_agent_hops: int = _key(6, checks.between(1, 1000))
 
 
 @frozen
 class Retention:
     """Days after which what is done is deleted."""
 
-    trash_days: int = _key(30, _at_least(1))
-    event_days: int = _key(30, _at_least(1))
-    delivery_days: int = _key(90, _at_least(1))
+    trash_days: int = _key(30, checks.at_least(1))
+    event_days: int = _key(30, checks.at_least(1))
+    delivery_days: int = _key(90, checks.at_least(1))
 
 
 @frozen
@@ -376,9 +305,9 @@ class Features:
 class Grace:
     """Seconds that each storey gets to finish when e2ad stops; their sum is below the unit's TimeoutStopSec."""
 
-    doors_seconds: float = _key(10.0, _between(0, 300))
-    attempts_seconds: float = _key(16.0, _between(0, 300))
-    database_seconds: float = _key(5.0, _between(0, 300))
+    doors_seconds: float = _key(10.0, checks.between(0, 300))
+    attempts_seconds: float = _key(16.0, checks.between(0, 300))
+    database_seconds: float = _key(5.0, checks.between(0, 300))
 
 
 @frozen

@@ -1,7 +1,8 @@
 """The verbs: what e2ad does when somebody asks, each in one transaction, the same for whoever asks.
 
 - Mail in: `receive` is what the SMTP server talks to, `directory` knows whom an address leads to,
-  `intake` commits many mails at once.
+  `arrivals` makes of a mail the message of each recipient, `intake` commits many at once.
+- Mail out: `courier` is what the verbs ask of whoever carries it.
 - Resources: `accounts`, `agents`, `messages`, `conversations`, `webhooks`, `events`, `signing_secrets`.
 - Who and how often: `access` (a credential becomes a `Principal`), `limits` (rates that hold across
   processes), `idempotency` (the same request twice is one effect).

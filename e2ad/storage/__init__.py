@@ -13,6 +13,7 @@ The floor of the room, used by everything above it:
 On it stands one module for each file of queries: `accounts`, `agents`, `signing_secrets`, `webhooks`, `founding`
 (the deployment itself), `idempotency` and `limits`, which own their tables; `intake`, which writes mail;
 `messages`, `conversations`, `events`, `stream` and `directory`, which read it; `deliveries`, the queue;
+`outbox`, which writes events, and `ledger`, which writes what happened to each message;
 `retention`, which deletes.
 
 Rules. No SQL in Python. A function takes an `Executor`, so that its caller decides on the transaction.
