@@ -6,7 +6,8 @@
   `message` has the values, `threads` says which mails belong together, `automation` which a machine wrote.
 - A sender, judged: `authentication` (results as values), `alignment` (DMARC's rules without its DNS),
   `authentication_results` (the field).
-- Mail out: `outbound` (a draft, its states, the words of the ledger), `protection` (what an owner wants a person to decide).
+- Mail out: `outbound` (a draft, its states, the words of the ledger), `protection` (what an owner wants a person
+  to decide).
 - Going out: `events` (the envelope), `signing` (signatures and tokens), `sealing` (secrets at rest),
   `delivery` (attempts and outcomes), `retry` and `breaker` (when to try again).
 - `message_filter` with `message_filter_grammar`: the language for listing mail.
