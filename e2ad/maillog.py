@@ -5,6 +5,7 @@ about people are kept short: domains instead of addresses, sizes instead of subj
 """
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -14,6 +15,8 @@ import structlog
 __all__ = ["configure", "domain_of", "reason_of"]
 
 _log: Any = structlog.get_logger("e2ad")
+
+_LOCAL_PART = re.compile(r'(?:"[^"]*"|[^\s<>@,;:()\[\]"]+)@')
 
 
 def configure(level: str = "info", style: str = "auto") -> None:
@@ -217,3 +220,86 @@ def smtp_certificate_reloaded(path: str) -> None:
 def smtp_certificate_broken(path: str, error: BaseException) -> None:
     """A changed certificate cannot be used; the one before it stays."""
     _log.error("smtp_certificate_broken", path=path, reason=reason_of(error))
+
+
+# What comes back about mail that left
+
+
+def feedback_heard(message_id: str, source: str, *, statuses: list[str], unmatched: int) -> None:
+    """A report about a message was recorded: what it says of the recipients it names, and how many it did not know."""
+    _log.info("feedback_heard", message=message_id, source=source, statuses=statuses, unmatched=unmatched)
+
+
+def feedback_ignored(session: str, reason: str) -> None:
+    """A report was taken and has no consequence."""
+    _log.info("feedback_ignored", session=session, reason=reason)
+
+
+def feedback_refused(client: str, reason: str) -> None:
+    """Something that claims to be a provider's notification was not believed."""
+    _log.warning("feedback_refused", client=client, reason=reason)
+
+
+# Domains
+
+
+def domain_changed(account_id: str, domain: str, change: str) -> None:
+    """A look at the DNS or the clock changed a domain: verified, lapsed, claim expired, sending verified, …"""
+    _log.info("domain_changed", account=account_id, domain=domain, change=change)
+
+
+def domain_displaced(account_id: str, domain: str, displaced: list[str], agents: int) -> None:
+    """An account got a name by proof, or because claims on it had run out; agents on those went to the trash."""
+    _log.warning("domain_displaced", account=account_id, domain=domain, displaced=displaced, agents=agents)
+
+
+def signing_key_made(domain: str, selector: str, record: str) -> None:
+    """The deployment's own domain got a key; the record is for its operator to publish."""
+    _log.info("signing_key_made", domain=domain, name=f"{selector}._domainkey.{domain}", type="TXT", value=record)
+
+
+def dispatch_done(message: str, attempt: int, status: str, *, wait_seconds: float | None, reason: str) -> None:
+    """An attempt to carry a mail has ended and is recorded; `wait_seconds` until the next one."""
+    why = _without_names(reason)
+    _log.info("dispatched", message=message, attempt=attempt, status=status, wait_seconds=wait_seconds, reason=why)
+
+
+def dispatch_captured(message: str, recipients: int) -> None:
+    """A mail to people was kept: no relay is configured."""
+    _log.info("captured", message=message, recipients=recipients)
+
+
+def dispatch_claim_lost(message: str, attempt: int) -> None:
+    """An attempt found at its last moment that it is another's, or that nobody wants it; it sent nothing."""
+    _log.warning("claim lost", message=message, attempt=attempt)
+
+
+def dispatch_unknown(message: str, attempt: int, domain: str, detail: str) -> None:
+    """A mail may have reached a recipient or not. It is not sent again unless a person says so."""
+    what = _without_names(detail)
+    _log.error("outcome unknown", message=message, attempt=attempt, domain=domain, detail=what)
+
+
+def _without_names(text: str) -> str:
+    """What a relay said, without whom it said it about: relays like to repeat the address."""
+    return _LOCAL_PART.sub("*@", text)
+
+
+# Mail out, as it is accepted
+
+
+def mail_accepted(
+    message: str, account: str, agent: str, recipients: list[str], *, kind: str, size: int, scheduled: bool
+) -> None:
+    """A mail was accepted for sending: it is ours now."""
+    _log.info(
+        "mail_accepted_for_sending",
+        message=message,
+        account=account,
+        agent_domain=domain_of(agent),
+        domains=sorted({domain_of(recipient) for recipient in recipients}),
+        recipients=len(recipients),
+        kind=kind,
+        bytes=size,
+        scheduled=scheduled,
+    )

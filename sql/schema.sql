@@ -581,6 +581,8 @@ CREATE UNIQUE INDEX deliveries_replayed ON public.deliveries USING btree (accoun
 
 CREATE INDEX domains_by_account ON public.domains USING btree (account_id, created_at DESC);
 
+CREATE INDEX domains_by_reversed_name ON public.domains USING btree (reverse(domain) COLLATE "C");
+
 CREATE INDEX domains_due ON public.domains USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 
 CREATE INDEX events_by_account ON public.events USING btree (account_id, created_at DESC, id DESC);
@@ -590,6 +592,8 @@ CREATE INDEX events_by_agent ON public.events USING btree (account_id, agent_ema
 CREATE INDEX events_by_message ON public.events USING btree (account_id, message_id) WHERE (message_id IS NOT NULL);
 
 CREATE INDEX events_rare_types ON public.events USING btree (account_id, type, created_at DESC, id DESC) WHERE (type <> 'email.received'::text);
+
+CREATE INDEX holds_by_message ON public.holds USING btree (message_id);
 
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 
@@ -630,6 +634,8 @@ CREATE INDEX notices_by_account ON public.notices USING btree (account_id, creat
 CREATE INDEX notices_due ON public.notices USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
 CREATE INDEX provider_events_by_age ON public.provider_events USING btree (created_at);
+
+CREATE INDEX submissions_by_provider ON public.submissions USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
 CREATE INDEX submissions_due ON public.submissions USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 

@@ -153,3 +153,109 @@ async def message(
     }
     await insert(executor, "messages", values | columns)
     return message_id
+
+
+@frozen
+class Sent:
+    """A message that left, and the token of its return path."""
+
+    account_id: str
+    message_id: str
+    token: str
+    return_path: str
+
+
+async def sent(
+    executor: Executor,
+    account_id: str,
+    recipients: Sequence[str] = ("ann@far.test",),
+    agent_email: str = "bot@agents.test",
+    *,
+    inside: Sequence[str] = (),
+    state: str = "sent",
+    domain: str = "agents.test",
+    **columns: Any,
+) -> Sent:
+    """An outbound message that the relay took for these recipients, in one state with all of them.
+
+    Args:
+        inside: recipients that are agents of this deployment.
+        state: of the recipients and the submission; `pending` is a submission that is accepted.
+        domain: of the return path.
+        columns: of `submissions`; these win.
+    """
+    token = new_id("")
+    message_id = await message(
+        executor, account_id, agent_email, direction="outbound", message_type="send", to=(*recipients, *inside)
+    )
+    values: dict[str, Any] = {
+        "account_id": account_id,
+        "message_id": message_id,
+        "agent_email": agent_email,
+        "status": "accepted" if state == "pending" else state,
+        "sent_as": "own_address",
+        "signing_domain": "agents.test",
+        "return_path": f"bounces+{token}@{domain}",
+        "return_token": token,
+        "submitted_at": None if state in ("pending", "outcome_unknown") else EPOCH,
+    }
+    await insert(executor, "submissions", values | columns)
+    for address in (*recipients, *inside):
+        row = {"account_id": account_id, "message_id": message_id, "address": address, "place": "to", "status": state}
+        await insert(executor, "recipients", row | {"route": "inside" if address in inside else "relay"})
+    return Sent(account_id, message_id, token, values["return_path"])
+
+
+async def submission(
+    executor: Executor,
+    account_id: str,
+    agent_email: str = "bot@agents.test",
+    *,
+    relay: Sequence[str] = (),
+    inside: Sequence[str] = (),
+    raw: bytes | None = None,
+    message: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> str:
+    """An accepted mail that is due now, as acceptance writes it; the id of its message.
+
+    Args:
+        relay, inside: its recipients on each route.
+        message: columns of `messages`.
+        columns: of `submissions`.
+    """
+    mail_id = new_id("")
+    everyone = [*relay, *inside]
+    if raw is None:
+        fields = (f"From: Bot <{agent_email}>", f"To: {', '.join(everyone)}", "Subject: Hello", f"X-Test: {mail_id}")
+        head = "\r\n".join((*fields, f"Message-ID: <{mail_id}@agents.test>"))
+        raw = f"{head}\r\n\r\nGood morning.\r\n".encode()
+    given = {"direction": "outbound", "message_type": "send", "to": everyone, "unread": False, **(message or {})}
+    message_id = await _message(executor, account_id, agent_email, raw=raw, **given)
+    token = new_id("")
+    values = {
+        "account_id": account_id,
+        "message_id": message_id,
+        "agent_email": agent_email,
+        "sent_as": "own_address",
+        "signing_domain": agent_email.rpartition("@")[2],
+        "return_path": f"bounces+{token}@agents.test",
+        "return_token": token,
+        "next_attempt_at": datetime.now(UTC) - timedelta(seconds=1),
+    }
+    # Recipients first: a dispatcher may be at work, and takes the submission as soon as it is there.
+    for route, addresses in (("relay", relay), ("inside", inside)):
+        for address in addresses:
+            row = {
+                "account_id": account_id,
+                "message_id": message_id,
+                "address": address,
+                "place": "to",
+                "route": route,
+            }
+            await insert(executor, "recipients", row)
+    await insert(executor, "submissions", values | columns)
+    return message_id
+
+
+_message = message

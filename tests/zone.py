@@ -16,7 +16,7 @@ HOOK = "https://hooks.example/in"
 class Zone:
     """Names and what they lead to: `inside.example` to a private address, all others to the outside.
 
-    `silent`: no question about MX records is ever answered.
+    `silent`: no question about MX or TXT records is ever answered.
     """
 
     hosts: dict[str, list[str]] = field(
@@ -25,6 +25,7 @@ class Zone:
     exchangers: dict[str, list[str] | Exception] = field(
         factory=lambda: {"broken.acme.example": RuntimeError("SERVFAIL")}
     )
+    texts: dict[str, list[bytes] | Exception] = field(factory=dict)
     silent: bool = False
 
     async def addresses(self, host: str) -> list[str]:
@@ -37,6 +38,14 @@ class Zone:
         if isinstance(found, Exception):
             raise found
         return [(10, host) for host in found]
+
+    async def txt(self, name: str) -> list[bytes]:
+        if self.silent:
+            await trio.sleep_forever()
+        found = self.texts.get(name, [])
+        if isinstance(found, Exception):
+            raise found
+        return list(found)
 
 
 def guard(zone: Zone) -> Egress:

@@ -4,12 +4,15 @@
   trio-websocket the other protocol (`sockets`); `peek` tells which is wanted.
 - `app` puts everything together, `routing` finds what a path means, `services` is what handlers work with.
 - An operation of `/v1` is declared once, with `operation`, in the module of its resource: `meta`, `account`,
-  `agents`, `messages`, `conversations`, `webhooks`, `events`. Their shapes are in `views`, `message_views`
-  and `webhook_views`, their pages in `cursors`.
+  `agents`, `messages`, `sending`, `suppressions`, `lifecycle`, `protection`, `reviews`, `conversations`, `domains`,
+  `webhooks`, `events`. Their shapes are in `views`, `message_views`, `review_views` and `webhook_views`, their
+  pages in `cursors`.
 - Around a handler: `exchange` reads the request, `shapes` turns it into attrs classes, `dispatch` runs
   the checks in their order, `errors` turns a failure into the envelope.
-- Beside them: `downloads` (signed links), `stream` (the sockets' handshake) and `upgrade` (its refusal),
-  `health`, and `openapi`, `documents` and `page`, which tell the world.
+- Beside them: `downloads` (signed links), `magic_links` with `review_pages` (a decision by a mailed
+  link), `unsubscribe` (the page behind a mail's List-Unsubscribe),
+  `provider_feedback` (what a mail provider has to say), `stream` (the sockets' handshake) and `upgrade` (its
+  refusal), `health`, and `openapi`, `documents` and `page`, which tell the world.
 - `classic` is a translator to the same services and storage: other words, no other rules.
 
 Rules. A handler gets a checked `Call` and returns a view; it raises `core.errors.Failure` and

@@ -163,7 +163,10 @@ async def account_view(services: Services, principal: Principal) -> AccountView:
             max_storage_bytes=_cap(found.max_storage_bytes, defaults.max_storage_bytes),
         ),
         usage=LimitsUsageView(
-            agents=found.agents, domains=found.domains, messages_month=0, storage_bytes=found.storage_bytes
+            agents=found.agents,
+            domains=found.domains,
+            messages_month=found.messages_month,
+            storage_bytes=found.storage_bytes,
         ),
         upgrade_url=found.upgrade_url,
         agent_email=principal.agent_email or UNSET,

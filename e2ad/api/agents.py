@@ -217,6 +217,7 @@ async def update_agent(call: Call[None, UpdateAgentRequest]) -> AgentView:
     summary="Delete an agent",
     query=PermanentQuery,
     success={200: DeleteAgentResult},
+    errors=(errors.NotFound, errors.SendInProgress),
 )
 async def delete_agent(call: Call[PermanentQuery, None]) -> DeleteAgentResult:
     """Move an agent to the trash, or with `permanent` delete it and all its mail for good."""

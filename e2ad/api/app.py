@@ -20,19 +20,31 @@ from e2ad.api import (
     agents,
     conversations,
     documents,
+    domains,
     downloads,
     events,
     health,
+    lifecycle,
+    magic_links,
     messages,
     meta,
+    protection,
+    provider_feedback,
+    reviews,
+    sending,
+    suppressions,
+    unsubscribe,
     upgrade,
     webhooks,
 )
 from e2ad.api.classic import agents as classic_agents
 from e2ad.api.classic import conversations as classic_conversations
+from e2ad.api.classic import domains as classic_domains
 from e2ad.api.classic import events as classic_events
 from e2ad.api.classic import messages as classic_messages
 from e2ad.api.classic import meta as classic_meta
+from e2ad.api.classic import pending as classic_pending
+from e2ad.api.classic import sending as classic_sending
 from e2ad.api.classic import signing_secrets as classic_signing_secrets
 from e2ad.api.classic import webhooks as classic_webhooks
 from e2ad.api.classic.framework import ClassicRoute, plain
@@ -62,8 +74,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *meta.OPERATIONS,
     *account.OPERATIONS,
     *agents.OPERATIONS,
+    *protection.OPERATIONS,
     *messages.OPERATIONS,
+    *lifecycle.OPERATIONS,
+    *sending.OPERATIONS,
+    *suppressions.OPERATIONS,
     *conversations.OPERATIONS,
+    *reviews.OPERATIONS,
+    *domains.OPERATIONS,
     *webhooks.OPERATIONS,
     *events.OPERATIONS,
 )
@@ -74,7 +92,10 @@ ROUTES: Final[tuple[ClassicRoute, ...]] = (
     *classic_agents.ROUTES,
     *classic_signing_secrets.ROUTES,
     *classic_messages.ROUTES,
+    *classic_sending.ROUTES,
+    *classic_pending.ROUTES,
     *classic_conversations.ROUTES,
+    *classic_domains.ROUTES,
     *classic_webhooks.ROUTES,
     *classic_events.ROUTES,
 )
@@ -91,6 +112,9 @@ def build_app(services: Services) -> "Api":
     endpoints += health.endpoints(services)
     endpoints += upgrade.endpoints(services)
     endpoints += downloads.endpoints(services)
+    endpoints += magic_links.endpoints(services)
+    endpoints += provider_feedback.endpoints(services)
+    endpoints += unsubscribe.endpoints(services)
     app.router = Router(endpoints)
     return app
 
@@ -131,7 +155,7 @@ class Api(QuartTrio):
 
     def owns(self, path: str) -> bool:
         """Whether the API answers this path (also when the answer is that it knows no such path)."""
-        return path.startswith(("/v1/", "/api/")) or path in _TOP
+        return path.startswith(("/v1/", "/api/", "/u/")) or path in _TOP
 
     async def respond(self, exchange: Exchange) -> Response:
         """Find the endpoint and let it answer.
@@ -152,7 +176,7 @@ class Api(QuartTrio):
         return await endpoint.respond(exchange, path)
 
 
-_TOP = frozenset({"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json"})
+_TOP = frozenset({"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json", provider_feedback.PATH})
 
 
 async def _not_found(_: Exception) -> QuartResponse:

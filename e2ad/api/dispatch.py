@@ -31,7 +31,7 @@ from e2ad.gateway.idempotency import Claim, Replay
 from e2ad.gateway.limits import Allowance, address_subject
 from e2ad.storage import accounts
 
-__all__ = ["OperationEndpoint", "authorize", "run_bounded"]
+__all__ = ["RELEASE_SECONDS", "OperationEndpoint", "authorize", "run_bounded"]
 
 RELEASE_SECONDS: Final = 5.0
 POLL_WINDOW_SECONDS: Final = 60

@@ -26,6 +26,7 @@ __all__ = [
     "PageMessageSummaryView",
     "UpdateMessageResultView",
     "message_view",
+    "review_status",
     "summary_view",
 ]
 
@@ -148,6 +149,7 @@ class MessageSummaryView:
     delivery_status: str | UnsetType = UNSET
     delivery_detail: str | UnsetType = UNSET
     sent_as: str | UnsetType = UNSET
+    scheduled_at: Instant | UnsetType = UNSET
     webhook_status: str | UnsetType = UNSET
     webhook_error: str | UnsetType = UNSET
 
@@ -165,7 +167,8 @@ class MessageView:
     """A message, whole.
 
     `auth_headers` is an addition: the `X-E2A-Auth-*` set for this reading. So are `sender_name`,
-    the name beside the From address, and `automation`, present when a machine wrote the mail.
+    the name beside the From address, `automation`, present when a machine wrote the mail, and `method`,
+    how mail out leaves.
     """
 
     id: str
@@ -189,6 +192,7 @@ class MessageView:
     auth_headers: dict[str, str] | UnsetType = UNSET
     sender_name: str | UnsetType = UNSET
     automation: str | UnsetType = UNSET
+    method: str | UnsetType = UNSET
     size_bytes: int | UnsetType = UNSET
     deleted_at: Instant | UnsetType = UNSET
     review_status: str | UnsetType = UNSET
@@ -202,6 +206,13 @@ class MessageView:
     protection: list[dict[str, Any]] | UnsetType = UNSET
     webhook_status: str | UnsetType = UNSET
     webhook_error: str | UnsetType = UNSET
+    agent_email: str | UnsetType = UNSET
+    bcc: list[str] | UnsetType = UNSET
+    approval_expires_at: Instant | UnsetType = UNSET
+    scheduled_at: Instant | UnsetType = UNSET
+    revision: int | UnsetType = UNSET
+    content_sha256: str | UnsetType = UNSET
+    edited: bool | UnsetType = UNSET
 
 
 @frozen
@@ -228,6 +239,13 @@ def read_status(direction: str, *, unread: bool) -> str:
     return "unread" if unread else "read"
 
 
+def review_status(row: Summary) -> str | UnsetType:
+    """The state of a hold, of mail out alone; what was never held, or was approved, is `sent` (contract: states)."""
+    if row.direction == "inbound":
+        return UNSET
+    return "sent" if row.review_status in (None, "review_approved") else row.review_status
+
+
 def summary_view(row: Summary, *, with_size: bool = True) -> MessageSummaryView:
     """A row of a list. Members of a conversation are shown without their size."""
     inbound = row.direction == "inbound"
@@ -245,12 +263,16 @@ def summary_view(row: Summary, *, with_size: bool = True) -> MessageSummaryView:
         created_at=rfc3339(row.created_at),
         cc=row.cc_addresses or UNSET,
         reply_to=(row.reply_to_addresses or UNSET) if inbound else UNSET,
-        conversation_id=row.conversation_id if row.threaded else UNSET,
+        conversation_id=(_conversation(row) or UNSET),
         size_bytes=(row.size_bytes or UNSET) if with_size else UNSET,
         deleted_at=optional_instant(row.deleted_at),
-        review_status=row.review_status or UNSET,
+        review_status=review_status(row),
         flagged=row.flagged or UNSET,
         flag_reason=row.flag_reason or UNSET,
+        delivery_status=row.delivery_status or UNSET,
+        delivery_detail=row.delivery_detail or UNSET,
+        sent_as=row.sent_as or UNSET,
+        scheduled_at=optional_instant(row.scheduled_at),
     )
 
 
@@ -269,7 +291,7 @@ def message_view(reading: Reading) -> MessageView:
         reply_to=row.reply_to_addresses if inbound else [],
         delivered_to=row.delivered_to,
         subject=row.subject,
-        conversation_id=row.conversation_id if row.threaded else "",
+        conversation_id=_conversation(row),
         read_status=read_status(row.direction, unread=reading.unread),
         labels=row.labels,
         created_at=rfc3339(row.created_at),
@@ -279,12 +301,22 @@ def message_view(reading: Reading) -> MessageView:
         auth_headers=reading.auth_headers if reading.auth_headers is not None else UNSET,
         sender_name=row.sender_name or UNSET,
         automation=row.automation or UNSET,
+        method=row.method if not inbound else UNSET,
         size_bytes=row.size_bytes or UNSET,
         deleted_at=optional_instant(row.deleted_at),
-        review_status=row.review_status or UNSET,
+        review_status=review_status(row),
         flagged=row.flagged or UNSET,
         flag_reason=row.flag_reason or UNSET,
+        delivery_status=row.delivery_status or UNSET,
+        delivery_detail=row.delivery_detail or UNSET,
+        sent_as=row.sent_as or UNSET,
+        scheduled_at=optional_instant(row.scheduled_at),
     )
+
+
+def _conversation(row: Summary) -> str:
+    """Of mail out always; of mail in once another message has joined it."""
+    return row.conversation_id if row.threaded or row.direction == "outbound" else ""
 
 
 def _parsed(row: Message) -> MessageParsedView | UnsetType:

@@ -245,7 +245,7 @@ async def update_message(call: Call[None, UpdateMessageRequest]) -> UpdateMessag
     summary="Move a message to the trash, or delete it for good",
     query=DeleteMessageQuery,
     success={200: DeleteMessageResult},
-    errors=(errors.NotFound, errors.MessageHeld, errors.NotInTrash),
+    errors=(errors.NotFound, errors.MessageHeld, errors.NotInTrash, errors.SendInProgress),
     scope=Scope.OWN,
 )
 async def delete_message(call: Call[DeleteMessageQuery, None]) -> DeleteMessageResult:

@@ -9,9 +9,10 @@ from e2ad.api.cursors import Cursors
 from e2ad.api.exchange import Network
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
+from e2ad.delivery.egress import Egress
 from e2ad.gateway.access import Access
-from e2ad.gateway.agents import MailExchangers, UrlGuard
 from e2ad.gateway.courier import Courier, NoCourier
+from e2ad.gateway.domain_checks import DnsRecords
 from e2ad.gateway.idempotency import Idempotency
 from e2ad.gateway.limits import RateLimits
 from e2ad.storage.pool import Database
@@ -30,8 +31,9 @@ class Services:
     Attributes:
         db: the pool; it is an Executor, and `db.transaction()` gives one inside a transaction.
         keys: the deployment's secrets.
-        egress: says which URLs deliveries may go to.
+        egress: says which URLs deliveries may go to, and the only way to the outside.
         resolver: looks up MX records.
+        fresh_dns: looks up the records of domains without remembering them.
         shared_domain, public_url: as configured; a process on a free port learns its URL late.
         draining: whether e2ad is being stopped; `/readyz` then says so.
         courier: carries mail out; told of what was accepted.
@@ -44,8 +46,9 @@ class Services:
     limits: RateLimits
     idempotency: Idempotency
     cursors: Cursors
-    egress: UrlGuard
-    resolver: MailExchangers
+    egress: Egress
+    resolver: DnsRecords
+    fresh_dns: DnsRecords
     public_url: str
     shared_domain: str
     trusted_proxies: tuple[Network, ...]
@@ -59,8 +62,9 @@ class Services:
         config: Config,
         keys: KeyRing,
         *,
-        egress: UrlGuard,
-        resolver: MailExchangers,
+        egress: Egress,
+        resolver: DnsRecords,
+        fresh_dns: DnsRecords | None = None,
         draining: Callable[[], bool] = _never,
         courier: Courier | None = None,
     ) -> "Services":
@@ -75,6 +79,7 @@ class Services:
             cursors=Cursors(keys),
             egress=egress,
             resolver=resolver,
+            fresh_dns=fresh_dns or resolver,
             public_url=config.http.public_url,
             shared_domain=config.shared_domain,
             trusted_proxies=tuple(ipaddress.ip_network(text) for text in config.http.trusted_proxies),

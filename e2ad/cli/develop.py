@@ -11,7 +11,7 @@ from rich.console import Console
 from e2ad.cli import failing
 from e2ad.cli.listening import plain
 from e2ad.dev import hook as hooks
-from e2ad.dev import letters, session
+from e2ad.dev import letters, notices, session
 from e2ad.dev.session import Running
 
 __all__ = ["dev"]
@@ -51,13 +51,33 @@ def dev(
     ports = {door: port for door, port in given.items() if port is not None}
     show = _print_json if as_json else _print_welcome
     with failing.explained():
-        trio.run(partial(session.run, folder.absolute(), ports=ports, config_path=path, on_ready=show))
+        trio.run(
+            partial(
+                session.run,
+                folder.absolute(),
+                ports=ports,
+                config_path=path,
+                on_ready=show,
+                on_request=partial(_print_request, as_json=as_json),
+            )
+        )
 
 
 def _print_json(running: Running) -> None:
     click.echo(json.dumps(running.to_json()))
     if running.note:
         click.echo(f"e2ad: {running.note}", err=True)
+
+
+def _print_request(request: notices.Request, *, as_json: bool) -> None:
+    """A held mail: what the owner's own mail would say. Stdout is for the one JSON object, if that was wanted."""
+    for line in (
+        f"\nheld for review: {plain(request.subject)}",
+        f"  approve: {request.approve}",
+        f"  reject:  {request.reject}",
+        f"  or:      e2a reviews show {request.message_id}",
+    ):
+        click.echo(line, err=as_json)
 
 
 def _print_welcome(running: Running) -> None:
@@ -77,6 +97,10 @@ def _print_welcome(running: Running) -> None:
     console.print("  e2a agents create my-bot")
     console.print(f"  e2ad dev send --as aligned --to my-bot@{running.shared_domain}")
     console.print("  e2a inbox")
+    console.print("\nAnswer it, or write to anybody (without a relay, mail to people is kept here and goes nowhere):")
+    console.print("  e2a reply MESSAGE --text 'Thank you.'")
+    console.print("  e2a send --from my-bot --to ada@northwind.test --subject Hello --text 'Good morning.'")
+    console.print("  e2a sent")
     console.print("\nCtrl-C ends it.", style="dim")
 
 

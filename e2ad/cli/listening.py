@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from e2ad.cli.states import state_of
 from e2ad.sdk import E2AClient, E2AError, listen
 
 __all__ = ["line_of", "plain", "run", "show_message", "write_raw"]
@@ -88,13 +89,21 @@ async def _forward(client: E2AClient, event: Mapping[str, Any], url: str, token:
         click.echo(f"could not forward {data['message_id']}: {error}", err=True)
 
 
+_BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_INVISIBLE = (0x00AD, 0x200B, 0x2028, 0x2029, 0x2060, 0xFEFF)
 _CONTROLS = {
-    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\t\n"
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(32), 127, *range(128, 160), *_BIDIRECTIONAL, *_INVISIBLE)
+    if chr(code) not in "\t\n"
 }
 
 
 def plain(value: object, *, lines: bool = False) -> str:
-    """What a stranger wrote, safe to print: control characters would steer the reader's terminal."""
+    """What a stranger wrote, safe to print.
+
+    Control characters would steer the reader's terminal; those that turn the direction of writing, or show
+    nothing at all, would let an address look like another one.
+    """
     text = str(value).replace("\r\n", "\n").translate(_CONTROLS)
     return text if lines else " ".join(text.split("\n"))
 
@@ -113,7 +122,6 @@ def line_of(message: Mapping[str, Any]) -> Text:
 
 def show_message(console: Console, message: Mapping[str, Any]) -> None:
     """A message for a person: who, what, how far to be trusted, and its new text."""
-    trust = _trust(message["verified_domain"], message.get("auth_headers"))
     head = Text()
     for name, value in (
         ("From", message["header_from"] or "(none)"),
@@ -124,10 +132,16 @@ def show_message(console: Console, message: Mapping[str, Any]) -> None:
         if value:
             head.append(f"{name + ':':<10}", style="dim")
             head.append(f"{plain(value)}\n")
-    head.append(f"{'Sender:':<10}", style="dim")
-    head.append(trust[0], style=trust[1])
-    for line in _evidence(message["authentication"] or {}):
-        head.append(f"\n{'':<10}{line}", style="dim")
+    if message.get("direction") == "outbound":
+        words, style = state_of(message)
+        head.append(f"{'State:':<10}", style="dim")
+        head.append(words, style=style)
+    else:
+        trust = _trust(message["verified_domain"], message.get("auth_headers"))
+        head.append(f"{'Sender:':<10}", style="dim")
+        head.append(trust[0], style=trust[1])
+        for line in _evidence(message["authentication"] or {}):
+            head.append(f"\n{'':<10}{line}", style="dim")
     console.print(Panel(head, title=Text(plain(message["subject"] or "(no subject)")), title_align="left"))
     parsed = message.get("parsed") or {}
     console.print(Text(plain(parsed.get("text", ""), lines=True)))

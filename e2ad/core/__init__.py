@@ -6,8 +6,14 @@
   `message` has the values, `threads` says which mails belong together, `automation` which a machine wrote.
 - A sender, judged: `authentication` (results as values), `alignment` (DMARC's rules without its DNS),
   `authentication_results` (the field).
-- Mail out: `outbound` (a draft, its states, the words of the ledger), `protection` (what an owner wants a person
-  to decide).
+- Domains: `domain_records` (what to publish, how what is seen is judged), `domain_life` (claimed, verified,
+  lapsed; keys).
+- Mail out: `recipients` (what a caller wrote, as addresses), `quotation` (what an answer takes over), `outbound` (a
+  draft, its states, the words of the ledger), `protection` (what an owner wants a person
+  to decide), `policy` (the judgement), `review_links` (tokens to decide with), `legible` (tricks of the eye made
+  visible), `provenance` (whom an agent knows, and where from) with `confusables` (what looks alike).
+- A mail, written: `compose` is the door; behind it `compose_header` and `compose_body`. What comes back about it is
+  read by `reports`, with `reports_prose` for bounces that follow no standard.
 - Going out: `events` (the envelope), `signing` (signatures and tokens), `sealing` (secrets at rest),
   `delivery` (attempts and outcomes), `retry` and `breaker` (when to try again).
 - `message_filter` with `message_filter_grammar`: the language for listing mail.

@@ -200,6 +200,12 @@ class StreamEvent:
     envelope: str = field(repr=False)
     message: CarriedMessage
 
+    def position(self, *, announced: bool) -> "Position":
+        """Where it stands among the announcements, or where its message stands in the inbox."""
+        if announced:
+            return Position(self.created_at, self.event_id)
+        return Position(self.message.created_at, self.message.id)
+
 
 @frozen(order=True)
 class Position:

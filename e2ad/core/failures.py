@@ -161,6 +161,12 @@ class AttachmentNotFound(NotFound):
     default = "the message has no attachment with that index"
 
 
+class TemplateNotFound(NotFound):
+    """No template has this id or alias."""
+
+    default = "no such template"
+
+
 class Gone(Failure):
     """The event is older than the log."""
 
@@ -183,6 +189,12 @@ class DomainTaken(Failure):
     """The domain, or one above or below it, is claimed by another account."""
 
     default = "the domain is claimed already"
+
+
+class DomainHasAgents(Failure):
+    """The domain cannot go while agents are on it, trashed ones included."""
+
+    default = "the domain has agents: delete them for good first"
 
 
 class AddressInTrash(Failure):

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from e2ad.core.address import Mailbox, ReversePath
+from e2ad.core.protection import OPEN, Protection
 
 __all__ = [
     "AttachmentMeta",
@@ -36,15 +37,19 @@ class Peer:
 
 @frozen
 class Recipient:
-    """An agent that a forward-path leads to.
+    """An agent that a forward-path leads to, or the return path of a message of that agent.
 
     `delivered_to` is the address as the peer typed it (lower-cased domain); `agent_email` the
-    agent's own address, which differs for plus-tags and catch-alls.
+    agent's own address, which differs for plus-tags and catch-alls. `reports_on` is set for a
+    return path: the id of the message that left with it, and that a report is about.
     """
 
     account_id: str
     agent_email: str
     delivered_to: str
+    protection: Protection = OPEN
+    registered_domain: str = ""
+    reports_on: str | None = None
 
 
 @frozen

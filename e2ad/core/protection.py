@@ -99,9 +99,20 @@ class Protection:
         """The document to store."""
         return msgspec.to_builtins(self)
 
+    @property
+    def holds_everything(self) -> bool:
+        """Is every mail of the agent held, in either of the two ways to say so?"""
+        gate = self.outbound.gate
+        return self.outbound.require_review or (
+            gate.policy == "allowlist" and gate.action == "review" and not gate.allowlist
+        )
+
     def with_review(self, *, required: bool) -> "Protection":
-        """The classic API's `hitl_enabled`."""
-        return evolve(self, outbound=evolve(self.outbound, require_review=required))
+        """The classic API's `hitl_enabled`. Switched off, an empty list that holds everything goes as well."""
+        outbound = evolve(self.outbound, require_review=required)
+        if not required and self.holds_everything:
+            outbound = evolve(outbound, gate=Gate())
+        return evolve(self, outbound=outbound)
 
 
 OPEN: Final = Protection()

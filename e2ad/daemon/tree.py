@@ -5,24 +5,24 @@ have. Then the engine room: attempts in flight end, outcomes are written. The po
 Each storey has its grace; what ignores it is cancelled.
 """
 
-import ipaddress
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import attrs
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
 from e2ad import maillog
 from e2ad.api import front, stream
 from e2ad.api.app import build_app
+from e2ad.api.reviews import deciding
 from e2ad.api.services import Services
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.daemon import operate, systemd
+from e2ad.daemon.settings import authentication_settings, relay_settings, resolver_settings, smtp_settings
 from e2ad.dashboard.views import build_dashboard
 from e2ad.delivery.egress import Egress
 from e2ad.delivery.hub import Hub
@@ -30,19 +30,26 @@ from e2ad.delivery.poster import Poster
 from e2ad.delivery.webhook import Webhooks
 from e2ad.gateway import accounts
 from e2ad.gateway.directory import Directory
+from e2ad.gateway.feedback import Feedback
+from e2ad.gateway.inside import InsideMail
 from e2ad.gateway.intake import Intake, StoredArrival
+from e2ad.gateway.limits import RateLimits
 from e2ad.gateway.receive import Receiver
+from e2ad.gateway.signing_keys import SigningKeys
 from e2ad.listeners import open_listeners
-from e2ad.mailauth.authenticator import AuthenticationSettings, Authenticator
-from e2ad.mailauth.resolver import Resolver, ResolverSettings
+from e2ad.mailauth.authenticator import Authenticator
+from e2ad.mailauth.resolver import Resolver
 from e2ad.smtp import server as smtp_server
-from e2ad.smtp.server import SmtpSettings
+from e2ad.smtp.client import Relay
 from e2ad.storage.listener import Listener
 from e2ad.storage.pool import Database, Limits, open_pool
 from e2ad.storage.stream import StreamReads
 from e2ad.supervisor import FATAL, PATIENT, supervise
 from e2ad.workers import runner, sweeps
 from e2ad.workers.contents import ByteBudget, StoredContents
+from e2ad.workers.dispatch_relay import Upstream
+from e2ad.workers.dispatcher import Dispatcher
+from e2ad.workers.expiry import Expiry
 
 __all__ = ["ROLES", "CannotListen", "Doors", "graces", "serve", "url_of"]
 
@@ -97,8 +104,7 @@ async def serve(
     """
     async with _open_database(config) as database:
         await operate.migrate(config, config.database.migrations)
-        if config.shared_domain:
-            await accounts.keep_shared_domain(database, config.shared_domain)
+        await _keep_own_domains(config, database)
         house = _House.build(config, database)
         async with trio.open_nursery() as engine_room:
             await _start_engines(house, roles, engine_room)
@@ -113,6 +119,7 @@ async def serve(
                 doors.cancel_scope.deadline = trio.current_time() + config.grace.doors_seconds
             engine_room.cancel_scope.deadline = trio.current_time() + config.grace.attempts_seconds
             await house.runner_done.wait()
+            await house.dispatcher_done.wait()
             engine_room.cancel_scope.cancel()
     maillog.stopped()
 
@@ -124,7 +131,6 @@ class _House:
     config: Config
     database: Database
     closing: trio.Event
-    runner_done: trio.Event
     listener: Listener
     resolver: Resolver
     authenticator: Authenticator
@@ -132,30 +138,21 @@ class _House:
     intake: Intake
     hub: Hub
     runner: runner.Runner
+    relay: Relay | None
+    signing_keys: SigningKeys
+    dispatcher: Dispatcher
     poster: Poster
     services: Services
     stream_handler: stream.StreamHandler
+    runner_done: trio.Event = field(factory=trio.Event)
+    dispatcher_done: trio.Event = field(factory=trio.Event)
 
     @classmethod
     def build(cls, config: Config, database: Database) -> "_House":
         keys = KeyRing(config.signing.secrets)
-        asking = ResolverSettings(
-            nameservers=config.dns.nameservers,
-            stub_zones=config.dns.stub_zones,
-            timeout_seconds=config.dns.timeout_seconds,
-            attempt_seconds=config.dns.attempt_seconds,
-            cache_entries=config.dns.cache_entries,
-            concurrency=config.dns.concurrency,
-        )
+        asking = resolver_settings(config)
         resolver = Resolver(asking)
-        authenticator = Authenticator(
-            AuthenticationSettings(
-                deadline_seconds=config.authentication.deadline_seconds,
-                authserv_id=config.authentication.authserv_id or config.smtp.domain,
-                worker_processes=config.authentication.worker_processes,
-            ),
-            resolver,
-        )
+        authenticator = Authenticator(authentication_settings(config), resolver)
         # Not the one that mail is judged with: strangers' silent name servers can use up all of its questions.
         egress = Egress(config.egress, Resolver(asking))
         hub = Hub(StreamReads(database), keys, config.websocket)
@@ -165,25 +162,46 @@ class _House:
         directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
 
         def on_stored(arrivals: Sequence[StoredArrival]) -> None:
-            hub.publish(arrival.stream_event() for arrival in arrivals if hub.wants(arrival.message.account_id))
+            hub.publish(
+                arrival.stream_event()
+                for arrival in arrivals
+                if arrival.is_announced and hub.wants(arrival.message.account_id)
+            )
             if any(arrival.deliveries for arrival in arrivals):
                 webhooks.kick(arrival.message.event_id for arrival in arrivals)
 
+        intake = Intake(database, outbox=config.features.outbox, on_stored=on_stored, on_usage=directory.used)
+        relay = Relay(relay_settings(config)) if config.relay.host else None
+        signing_keys = SigningKeys(database, keys)
+        inside = InsideMail(directory, intake, config.smtp.domain, config.smtp.max_received_fields)
+        upstream = Upstream(relay, signing_keys, config.relay.host)
+        dispatcher = Dispatcher(database, config, inside=inside, upstream=upstream, limits=RateLimits(database))
         closing = trio.Event()
-        services = Services.build(database, config, keys, egress=egress, resolver=resolver, draining=closing.is_set)
-        listener = Listener(database.dsn)
+        services = Services.build(
+            database,
+            config,
+            keys,
+            egress=egress,
+            resolver=resolver,
+            # People publish a record and ask at once whether it is seen: an answer of a minute ago would tell them no.
+            fresh_dns=Resolver(attrs.evolve(asking, max_ttl_seconds=0, negative_ttl_seconds=0)),
+            draining=closing.is_set,
+            courier=dispatcher,
+        )
         return cls(
             config=config,
             database=database,
             closing=closing,
-            runner_done=trio.Event(),
-            listener=listener,
+            listener=Listener(database.dsn),
             resolver=resolver,
             authenticator=authenticator,
             directory=directory,
-            intake=Intake(database, outbox=config.features.outbox, on_stored=on_stored, on_usage=directory.used),
+            intake=intake,
             hub=hub,
             runner=webhooks,
+            relay=relay,
+            signing_keys=signing_keys,
+            dispatcher=dispatcher,
             poster=poster,
             services=services,
             stream_handler=stream.StreamHandler(services, hub),
@@ -202,6 +220,15 @@ async def _open_database(config: Config) -> AsyncIterator[Database]:
         yield database
 
 
+async def _keep_own_domains(config: Config, database: Database) -> None:
+    """The deployment's own domains, with the keys that sign its own mail."""
+    keys = KeyRing(config.signing.secrets)
+    if config.shared_domain:
+        await accounts.keep_shared_domain(database, config.shared_domain, keys)
+    if config.relay.from_domain not in ("", config.shared_domain):
+        await accounts.keep_from_domain(database, config.relay.from_domain, keys)
+
+
 async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nursery) -> None:
     """What works behind the doors; it outlives them, so that what they took in is finished."""
     _subscribe(house, roles)
@@ -209,16 +236,25 @@ async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nur
         await nursery.start(systemd.watchdog, period)
     await nursery.start(supervise, PATIENT, "listener", house.listener.run)
     await nursery.start(supervise, PATIENT, "access", house.services.access.run)
+    # In every process: mail from agent to agent comes in through it too.
+    await nursery.start(supervise, PATIENT, "intake", house.intake.run)
     if "http" in roles:
         await nursery.start(supervise, PATIENT, "doorman", house.stream_handler.run)
     if "smtp" in roles:
         await nursery.start(supervise, PATIENT, "authenticator", house.authenticator.run)
-        await nursery.start(supervise, PATIENT, "intake", house.intake.run)
     if "worker" in roles:
         await nursery.start(_until_done, house)
-        await nursery.start(supervise, PATIENT, "sweeps", partial(sweeps.run, house.database, house.config))
+        if house.relay is not None:
+            await nursery.start(supervise, PATIENT, "relay", house.relay.run)
+        await nursery.start(_until_dispatched, house)
+        expiry = Expiry(house.database, lambda: deciding(house.services).reviews, house.dispatcher)
+        await nursery.start(supervise, PATIENT, "expiry", expiry.run, house.config.gate.sweep_seconds)
+        await nursery.start(
+            supervise, PATIENT, "sweeps", partial(sweeps.run, house.database, house.config, house.services.fresh_dns)
+        )
     else:
         house.runner_done.set()
+        house.dispatcher_done.set()
 
 
 async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> None:
@@ -228,6 +264,16 @@ async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> N
     finally:
         house.poster.close()
         house.runner_done.set()
+
+
+async def _until_dispatched(house: _House, *, task_status: trio.TaskStatus[None]) -> None:
+    """The dispatcher; the house waits for its last attempts, and for its goodbye to the relay."""
+    try:
+        await supervise(PATIENT, "dispatcher", house.dispatcher.run, house.closing, task_status=task_status)
+        if house.relay is not None:
+            await house.relay.aclose()
+    finally:
+        house.dispatcher_done.set()
 
 
 def _subscribe(house: _House, roles: frozenset[str]) -> None:
@@ -248,6 +294,10 @@ def _subscribe(house: _House, roles: frozenset[str]) -> None:
     if "worker" in roles:
         listener.subscribe("e2ad_events", house.runner.hear_notification)
         listener.on_gap(house.runner.kick)
+        listener.subscribe("e2ad_submissions", house.dispatcher.hear_notification)
+        listener.on_gap(house.dispatcher.kick)
+        listener.subscribe("e2ad_domains", house.signing_keys.forget)
+        listener.on_gap(house.signing_keys.clear)
 
 
 async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nursery, *, reuse_port: bool) -> Doors:
@@ -287,12 +337,17 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             house.authenticator,
             house.intake,
             max_received_fields=config.smtp.max_received_fields,
+            feedback=Feedback.build(
+                house.database,
+                domains=(config.relay.from_domain, config.shared_domain),
+                outbox=config.features.outbox,
+            ),
         )
         with _naming("smtp", config.smtp.host, config.smtp.port):
             listeners = await open_listeners(config.smtp.host, config.smtp.port, reuse_port=reuse_port)
         smtp = _address(listeners)
         await nursery.start(
-            supervise, FATAL, "smtp", smtp_server.serve, _smtp_settings(config), receiver, listeners, closing
+            supervise, FATAL, "smtp", smtp_server.serve, smtp_settings(config), receiver, listeners, closing
         )
     return Doors(smtp, http, dashboard)
 
@@ -307,22 +362,6 @@ def _naming(door: str, host: str, port: int) -> Iterator[None]:
         raise CannotListen(
             f"{door} cannot listen on {where}: {error.strerror or error}; set {door}.host and {door}.port"
         ) from error
-
-
-def _smtp_settings(config: Config) -> SmtpSettings:
-    same = {
-        attribute.name: getattr(config.smtp, attribute.name)
-        for attribute in attrs.fields(SmtpSettings)
-        if attribute.name not in ("proxy_trusted_cidrs", "tls_cert", "tls_key", "spool_dir")
-    }
-    smtp = config.smtp
-    return SmtpSettings(
-        **same,
-        proxy_trusted_cidrs=tuple(ipaddress.ip_network(text) for text in smtp.proxy_trusted_cidrs),
-        tls_cert=Path(smtp.tls_cert) if smtp.tls_cert else None,
-        tls_key=Path(smtp.tls_key) if smtp.tls_key else None,
-        spool_dir=Path(smtp.spool_dir) if smtp.spool_dir else None,
-    )
 
 
 def _address(listeners: Sequence[trio.SocketListener]) -> tuple[str, int]:

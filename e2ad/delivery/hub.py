@@ -216,7 +216,7 @@ class Hub:
         while member.leaving is None:
             page = await self._reads.backlog(room.account_id, room.agent_email, position, PAGE, all_mail=all_mail)
             for event in page:
-                position = Position(event.message.created_at, event.message.id)
+                position = event.position(announced=all_mail)
                 if event not in member.seen:
                     member.seen.add(event)
                     await self._send(member, self._frame(room, event))

@@ -6,6 +6,7 @@
 - `world` names the domains under `.test` with their keys and manners, `zone` answers for them as a DNS
   server on loopback, `letters` writes the mail that `e2ad dev send` sends as them.
 - `hook` is a webhook's far side that checks what it gets.
+- `notices` shows what the deployment would mail to its owner, so that a review needs no mail server.
 
 Rules. Everything listens on loopback. As root the database runs under an unprivileged account that exists
 already: no user is created and no foreign directory changed.

@@ -2,8 +2,21 @@
 
 - Mail in: `receive` is what the SMTP server talks to, `directory` knows whom an address leads to,
   `arrivals` makes of a mail the message of each recipient, `intake` commits many at once.
-- Mail out: `courier` is what the verbs ask of whoever carries it.
+- What comes back: `return_paths` (an address for each message), `feedback` (a report by mail changes the state of
+  recipients), `bounce_rules` (what its words mean), `provider_feedback` (the same from Amazon SES).
+- Mail out: `sending` has the verbs, `drafting` the rules of a request, `acceptance` the write that makes a mail
+  ours to send, with `quotas`; `suppressions` says who is not written to. `courier` is what the verbs ask of
+  whoever carries it; `inside` is the way into an inbox here, `outcomes` what became of each recipient, decided
+  in `facts`.
+- Before it goes out: `provenance` (where the agent knows each recipient from), `brake` (how long a row of mails
+  between agents is).
+- A person in between: `protection` (what an owner wants to see first), `gate` (the judgement), `holds` (what is written
+  when it says no) with `notices` (the mail that asks), `reviews` (approve, reject, edit, expire) with `edits`, and
+  `deciding` (the same for whoever is asked by a person). `announcements` is what is told of mail in, held mail
+  included, and `told` how events show the ledger.
 - Resources: `accounts`, `agents`, `messages`, `conversations`, `webhooks`, `events`, `signing_secrets`.
+- Domains: `domains` (claim, verify, rotate, delete), `domain_checks` (asking the DNS), `domain_sweeps` (asking
+  again from time to time, expiry), `signing_keys` (DKIM keys: made, sealed, opened for whoever signs).
 - Who and how often: `access` (a credential becomes a `Principal`), `limits` (rates that hold across
   processes), `idempotency` (the same request twice is one effect).
 - `mint`: ids, secrets and the time of day.

@@ -20,7 +20,7 @@ from e2ad.gateway.mint import now
 from e2ad.storage import accounts
 from e2ad.storage.pool import Executor
 
-__all__ = ["ACCOUNT_KEY", "AGENT_KEY", "Access", "Principal"]
+__all__ = ["ACCOUNT_KEY", "AGENT_KEY", "EXEMPT", "Access", "Principal"]
 
 log = structlog.get_logger("e2ad.gateway")
 
@@ -37,7 +37,8 @@ TOUCH_SECONDS: Final = 60.0
 TOUCH_BATCH: Final = 1000
 TOUCH_WRITE_SECONDS: Final = 10.0
 
-_EXEMPT = frozenset({"system", "internal"})
+EXEMPT: Final = frozenset({"system", "internal"})
+"""Classes of accounts that no rate limit counts (contract: rates)."""
 _KEY = re.compile(r"e2a_(?:acct_|agt_)?[0-9a-f]{64}\Z")
 
 
@@ -156,7 +157,7 @@ class Access:
                 scope=key.scope,
                 agent_email=key.agent_email,
                 key_id=key.id,
-                exempt=key.account_class in _EXEMPT,
+                exempt=key.account_class in EXEMPT,
             ),
             until,
         )

@@ -11,12 +11,13 @@ from e2ad.core.slug import agent_mailbox, domain_name
 from e2ad.gateway import signing_secrets
 from e2ad.gateway.access import ACCOUNT_KEY, KEY_PREFIX_CHARACTERS
 from e2ad.gateway.mint import new_id, new_secret
+from e2ad.gateway.signing_keys import keep_keys
 from e2ad.storage import accounts as storage
 from e2ad.storage import founding
 from e2ad.storage.accounts import Account, NewKey
 from e2ad.storage.pool import Database, Executor
 
-__all__ = ["BOOTSTRAP_NAME", "Founded", "bootstrap", "found", "keep_shared_domain"]
+__all__ = ["BOOTSTRAP_NAME", "Founded", "bootstrap", "found", "keep_from_domain", "keep_shared_domain"]
 
 BOOTSTRAP_NAME: Final = "bootstrap"
 
@@ -73,8 +74,11 @@ async def found(transaction: Executor, keys: KeyRing, email: str, name: str) -> 
     return account
 
 
-async def keep_shared_domain(database: Database, domain: str) -> None:
-    """Register the deployment's shared domain, verified and nobody's. Called at every start.
+async def keep_shared_domain(database: Database, domain: str, keys: KeyRing | None = None) -> None:
+    """Register a domain of the deployment's own, verified and nobody's. Called at every start.
+
+    Args:
+        keys: seals the DKIM keys that it gets where it has none; without them it gets none.
 
     Raises:
         InvalidDomain: it is no domain name.
@@ -84,3 +88,19 @@ async def keep_shared_domain(database: Database, domain: str) -> None:
         raise InvalidDomain(f"shared_domain: {domain!r} is not a lower-case domain name with at least two labels")
     if not await founding.keep_shared_domain(database, domain):
         raise ReservedDomain(f"shared_domain: {domain} belongs to an account of this deployment already")
+    if keys is not None:
+        await keep_keys(database, keys, domain)
+
+
+async def keep_from_domain(database: Database, domain: str, keys: KeyRing) -> None:
+    """See to it that mail in the deployment's own name can be signed. Called at every start.
+
+    The domain may be an account's, which has keys of its own then.
+
+    Raises:
+        InvalidDomain: it is no domain name.
+    """
+    if domain_name(domain) != domain:
+        raise InvalidDomain(f"relay.from_domain: {domain!r} is not a lower-case domain name with at least two labels")
+    if await founding.keep_from_domain(database, domain):
+        await keep_keys(database, keys, domain)

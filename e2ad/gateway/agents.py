@@ -25,9 +25,11 @@ from e2ad.core.errors import (
     NotFound,
     NotInTrash,
     ReservedDomain,
+    SendInProgress,
 )
 from e2ad.core.slug import agent_mailbox, check_slug, domain_and_parents, refuse_bounce_subtree
 from e2ad.storage import agents as storage
+from e2ad.storage import submissions
 from e2ad.storage.agents import Agent, Change, NewAgent, Survey
 from e2ad.storage.pool import Database
 
@@ -211,12 +213,15 @@ class AgentRegistry:
 
         Raises:
             NotFound: no such agent of the account.
+            SendInProgress: mail of it is being sent at this moment.
 
         Cancellation: what was deleted stays deleted, the rest is in the trash; call it again.
         """
         agent = await storage.find(self.database, email)
         if agent is None or agent.account_id != account_id:
             raise NotFound
+        if await submissions.in_progress(self.database, account_id, email):
+            raise SendInProgress
         if agent.deleted_at is None:
             await storage.trash(self.database, account_id, email)
         purged = 0
@@ -237,6 +242,7 @@ class AgentRegistry:
 
         Raises:
             NotInTrash: it is live.
+            DomainNotRegistered: another account has proved that the domain is its own.
             NotFound: no such agent of the account.
         """
         restored = await storage.restore(self.database, account_id, email)
@@ -245,6 +251,8 @@ class AgentRegistry:
         agent = await storage.find(self.database, email)
         if agent is None or agent.account_id != account_id:
             raise NotFound
+        if agent.deleted_at is not None:
+            raise DomainNotRegistered(f"{agent.domain} belongs to another account now: its agents cannot come back")
         raise NotInTrash(f"{email} is not in the trash")
 
     async def _survey(self, executor: Any, account_id: str, mailbox: Mailbox) -> Survey:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from e2ad.core import events, signing, threads
 from e2ad.core.authentication import Authentication
 from e2ad.core.message import EntityType, Envelope, ParsedMessage, Recipient
-from e2ad.gateway import mint
+from e2ad.gateway import announcements, mint
 from e2ad.gateway.intake import Arrival
 from e2ad.storage.intake import NewMessage
 
@@ -84,13 +84,18 @@ class Incoming:
         )
 
     def arrival(self, recipient: Recipient) -> Arrival:
-        """The message for one agent, with the event that announces it."""
+        """The message for one agent, judged by what its owner wants to see first, with the event that tells of it."""
         parsed, authentication = self.parsed, self.authentication
         message_id = mint.new_id("msg_")
-        event_id = signing.event_id(message_id, "email.received")
         at = mint.now()
         envelope_from = str(self.envelope.reverse_path) or None
-        data = self._announcement(message_id, recipient.agent_email, envelope_from, at)
+        judgement = announcements.judged(
+            recipient,
+            self._announcement(message_id, recipient.agent_email, envelope_from, at),
+            message_id=message_id,
+            at=at,
+        )
+        event_id = signing.event_id(message_id, judgement.event_type)
         message = NewMessage(
             id=message_id,
             account_id=recipient.account_id,
@@ -128,36 +133,44 @@ class Incoming:
             content_sha256=self.sha256,
             size=len(self.content),
             event_id=event_id,
-            envelope=events.envelope("email.received", event_id, at, data),
+            envelope=events.envelope(judgement.event_type, event_id, at, judgement.data),
             raw=self.content,
+            event_type=judgement.event_type,
+            review_status=judgement.review_status,
+            review_expires_at=judgement.review_expires_at,
+            hold=judgement.hold,
+            flag_reason=judgement.flag_reason,
         )
-        return Arrival(message, data)
+        return Arrival(_marked(message, judgement), judgement.data, judgement.flag_data)
 
     def _announcement(
         self, message_id: str, agent_email: str, envelope_from: str | None, at: datetime
     ) -> dict[str, Any]:
-        """The payload of `email.received` (contract: events), `automation` being ours."""
         parsed = self.parsed
-        data: dict[str, Any] = {
-            "message_id": message_id,
-            "agent_email": agent_email,
-            "direction": "inbound",
-            "header_from": parsed.header_from,
-            "envelope_from": envelope_from,
-            "verified_domain": self.authentication.verified_domain,
-            "to": parsed.to,
-            "cc": parsed.cc,
-            "reply_to": parsed.reply_to,
-            "authentication": self.authentication_document,
-            "delivered_to": agent_email,
-            "subject": parsed.subject,
-            "received_at": events.rfc3339(at),
-        }
-        if parsed.attachments:
-            data["attachments"] = [meta.to_json() for meta in parsed.attachments]
-        if parsed.automation is not None:
-            data["automation"] = parsed.automation.value
-        return data
+        return announcements.received(
+            message_id=message_id,
+            agent_email=agent_email,
+            header_from=parsed.header_from,
+            envelope_from=envelope_from,
+            verified_domain=self.authentication.verified_domain,
+            to=parsed.to,
+            cc=parsed.cc,
+            reply_to=parsed.reply_to,
+            authentication=self.authentication_document,
+            subject=parsed.subject,
+            at=at,
+            attachments=[meta.to_json() for meta in parsed.attachments],
+            automation=None if parsed.automation is None else parsed.automation.value,
+        )
+
+
+def _marked(message: NewMessage, judgement: announcements.Judgement) -> NewMessage:
+    """With the second event of mail that is delivered although the owner's list does not name its sender."""
+    if judgement.flag_data is None:
+        return message
+    event_id = signing.event_id(message.id, "email.flagged")
+    envelope = events.envelope("email.flagged", event_id, message.created_at, judgement.flag_data)
+    return evolve(message, flag_event_id=event_id, flag_envelope=envelope)
 
 
 def _dedupe_key(message_id: str | None, sha256: bytes) -> bytes:

@@ -12,6 +12,7 @@ from attrs import frozen
 from e2ad.core import errors
 from e2ad.core.address import Mailbox
 from e2ad.core.message import Recipient
+from e2ad.core.protection import OPEN, Protection
 from e2ad.storage import directory as storage
 from e2ad.storage.directory import Entry
 from e2ad.storage.pool import Database
@@ -24,8 +25,14 @@ UNKNOWN_LIFETIME_SECONDS = 10.0
 
 
 @frozen
+class _Found:
+    entry: Entry
+    protection: Protection
+
+
+@frozen
 class _Cached:
-    entry: Entry | None
+    found: _Found | None
     until: float
 
 
@@ -57,34 +64,36 @@ class Directory:
         """
         local_part = mailbox.local_part.lower()
         address = f"{local_part}@{mailbox.domain}"
-        entry = await self._entry(address, local_part, mailbox.domain)
-        if entry is None or not entry.domain_verified:
+        found = await self._find(address, local_part, mailbox.domain)
+        if found is None or not found.entry.domain_verified:
             raise errors.UnknownRecipient
+        entry = found.entry
         quota = self._default_quota if entry.max_storage_bytes is None else entry.max_storage_bytes
         if self._usage.get(entry.account_id, entry.storage_bytes) >= quota:
             raise errors.MailboxFull
-        return Recipient(entry.account_id, entry.email, str(mailbox))
+        return Recipient(entry.account_id, entry.email, str(mailbox), found.protection, entry.registered_domain)
 
-    async def _entry(self, address: str, local_part: str, domain: str) -> Entry | None:
+    async def _find(self, address: str, local_part: str, domain: str) -> _Found | None:
         cached = self._cache.get(address)
         if cached is not None and cached.until > trio.current_time():
             self._cache.move_to_end(address)
-            return cached.entry
+            return cached.found
         base = local_part.partition("+")[0]
         candidates = [address] if base == local_part or not base else [address, f"{base}@{domain}"]
         generation = self._generation
         entry = await storage.find(self._database, candidates, domain)
+        found = None if entry is None else _Found(entry, _protection(entry))
         if generation != self._generation:
             # A change that was announced while we read may be newer than what we read: used, not kept.
-            return entry
+            return found
         lifetime = UNKNOWN_LIFETIME_SECONDS if entry is None else LIFETIME_SECONDS
-        self._cache[address] = _Cached(entry, trio.current_time() + lifetime)
+        self._cache[address] = _Cached(found, trio.current_time() + lifetime)
         self._cache.move_to_end(address)
         if entry is not None:
             self._usage.pop(entry.account_id, None)
         if len(self._cache) > MAX_ENTRIES:
             self._cache.popitem(last=False)
-        return entry
+        return found
 
     def used(self, account_id: str, storage_bytes: int) -> None:
         """Take note of what an account uses after a commit of this process."""
@@ -110,3 +119,8 @@ class Directory:
     def clear(self) -> None:
         """Notifications may have been lost: forget everything."""
         self.forget("*")
+
+
+def _protection(entry: Entry) -> Protection:
+    # Nearly all agents have none: one value serves them all.
+    return Protection.from_json(entry.protection) if entry.protection else OPEN

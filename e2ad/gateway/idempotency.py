@@ -55,6 +55,15 @@ class Claim:
         if not await table.finish(executor, self.account_id, self.key, self.mark, status, content_type, sealed):
             raise IdempotencyInFlight
 
+    async def amend(self, executor: Executor, status: int, content_type: str, body: bytes) -> None:
+        """Put a later answer in the place of the stored one, where more is known by the time the caller is answered."""
+        sealed = self.keys.seal(body.decode(), context=_context(self.account_id, self.key), nonce=nonce())
+        await table.amend(executor, self.account_id, self.key, self.mark, status, content_type, sealed)
+
+    async def forget(self, executor: Executor) -> None:
+        """Free the key although its answer is stored: the effect failed after all, and may be tried again."""
+        await table.forget(executor, self.account_id, self.key, self.mark)
+
     async def release(self, executor: Executor) -> None:
         """Free the key: the call failed and may be tried again. A finished key stays."""
         await table.release(executor, self.account_id, self.key, self.mark)

@@ -35,12 +35,13 @@ MAX_WAITING = 1024
 class Arrival:
     """One mail for one agent, ready to be stored but for its conversation.
 
-    `data` is the event's payload; when the mail turns out to continue a conversation, its id is
-    added and the envelope written again.
+    `data` is the event's payload, `flag_data` that of the second event of marked mail; when the mail turns
+    out to continue a conversation, its id is added and the envelopes are written again.
     """
 
     message: NewMessage
     data: Mapping[str, Any]
+    flag_data: Mapping[str, Any] | None = None
 
 
 @frozen
@@ -49,6 +50,11 @@ class StoredArrival:
 
     message: NewMessage
     deliveries: int
+
+    @property
+    def is_announced(self) -> bool:
+        """Does the agent hear of it? Mail that the gate keeps back stays hidden."""
+        return self.message.event_type == "email.received"
 
     def stream_event(self) -> StreamEvent:
         """The same as the hub's sockets are told."""
@@ -252,12 +258,16 @@ class Intake:
 
 def _continuing(arrival: Arrival, conversation_id: str) -> NewMessage:
     message = arrival.message
-    data = {**arrival.data, "conversation_id": conversation_id}
+    at, known = message.created_at, {"conversation_id": conversation_id}
+    flag_envelope = None
+    if arrival.flag_data is not None and message.flag_event_id is not None:
+        flag_envelope = events.envelope("email.flagged", message.flag_event_id, at, {**arrival.flag_data, **known})
     return attrs.evolve(
         message,
         conversation_id=conversation_id,
         threaded=True,
-        envelope=events.envelope("email.received", message.event_id, message.created_at, data),
+        envelope=events.envelope(message.event_type, message.event_id, at, {**arrival.data, **known}),
+        flag_envelope=flag_envelope,
     )
 
 

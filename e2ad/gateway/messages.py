@@ -22,6 +22,7 @@ from e2ad.core.errors import (
     MessageHeld,
     NotFound,
     NotInTrash,
+    SendInProgress,
 )
 from e2ad.core.events import parse_rfc3339
 from e2ad.core.message import AttachmentMeta
@@ -227,17 +228,22 @@ async def update(
 
 
 async def trash(executor: Executor, account_id: str, agent_email: str, message_id: str) -> None:
-    """Move a message to the trash; again is no error.
+    """Move a message to the trash; again is no error. Mail that has not left yet does not leave from there.
+
+    Restored before its time, it leaves; at its time in the trash, its sending is cancelled.
 
     Raises:
         NotFound: no such message.
         MessageHeld: it waits for review, or was kept back by it.
+        SendInProgress: it is being sent at this moment.
     """
     met = await storage.trash(executor, account_id, agent_email, message_id)
     if met is None:
         raise NotFound(NOT_FOUND)
     if met.held:
         raise MessageHeld
+    if met.in_progress and not met.in_trash:
+        raise SendInProgress
 
 
 async def restore(executor: Executor, account_id: str, agent_email: str, message_id: str) -> None:
@@ -261,6 +267,7 @@ async def purge(database: Database, account_id: str, agent_email: str, message_i
         NotFound: no such message.
         MessageHeld: it is held.
         NotInTrash: it is not in the trash.
+        SendInProgress: it is being sent at this moment.
 
     Cancellation: all or nothing.
     """
@@ -270,6 +277,8 @@ async def purge(database: Database, account_id: str, agent_email: str, message_i
             raise NotFound(NOT_FOUND)
         if met.held:
             raise MessageHeld
+        if met.in_progress:
+            raise SendInProgress
         if not met.in_trash:
             raise NotInTrash("only a message in the trash can be deleted for good: delete it first")
         if met.content_sha256 is not None:

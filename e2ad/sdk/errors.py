@@ -36,4 +36,12 @@ class E2AError(Exception):
 
 
 class E2AConnectionError(Exception):
-    """The server could not be reached, or did not answer in time."""
+    """The server could not be reached, or did not answer in time.
+
+    Attributes:
+        maybe_done: the request may have reached the server, so that nobody knows whether it had its effect.
+    """
+
+    def __init__(self, message: str, *, maybe_done: bool = False) -> None:
+        self.maybe_done = maybe_done
+        super().__init__(message)

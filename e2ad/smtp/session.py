@@ -61,7 +61,7 @@ class Session:
     _content_read: int = field(default=0, init=False)
     _reverse_path: ReversePath = field(default=NULL_PATH, init=False)
     _smtputf8: bool = field(default=False, init=False)
-    _recipients: dict[tuple[str, str], Recipient] = field(factory=dict, init=False)
+    _recipients: dict[tuple[str, str, str | None], Recipient] = field(factory=dict, init=False)
 
     async def run(self) -> None:
         """Greet and converse until one side hangs up.
@@ -229,8 +229,9 @@ class Session:
             )
         except Exception as error:  # noqa: BLE001 - as above
             return self._answer_to("admit", error)
-        # Two forward-paths of one agent are one delivery.
-        self._recipients.setdefault((recipient.account_id, recipient.agent_email), recipient)
+        # Two forward-paths of one agent are one delivery; a return path of its mail is another matter.
+        identity = recipient.account_id, recipient.agent_email, recipient.reports_on
+        self._recipients.setdefault(identity, recipient)
         return replies.RECIPIENT_OK
 
     async def _keep(self, chunk: bytes) -> None:

@@ -10,11 +10,15 @@ The floor of the room, used by everything above it:
 - `sql`: the named queries of `sql/queries`; `migrations`: the numbered steps of `sql/migrations`.
 - `listener`: LISTEN on a connection of its own.
 
-On it stands one module for each file of queries: `accounts`, `agents`, `signing_secrets`, `webhooks`, `founding`
-(the deployment itself), `idempotency` and `limits`, which own their tables; `intake`, which writes mail;
-`messages`, `conversations`, `events`, `stream` and `directory`, which read it; `deliveries`, the queue;
-`outbox`, which writes events, and `ledger`, which writes what happened to each message;
-`retention`, which deletes.
+On it stands one module for each file of queries: `accounts`, `agents`, `domains`, `signing_secrets`, `webhooks`,
+`founding` (the deployment itself), `idempotency` and `limits`, which own their tables; `intake`, which writes mail;
+`sending`, which accepts mail out; `suppressions`; `submissions`, the queue of mail out, and `outcomes`, what
+became of it; `messages`, `conversations`, `events`, `stream` and `directory`, which read mail; `deliveries`, the
+queue of webhooks;
+`outbox`, which writes events, and `ledger`, which writes what happened to each message; `feedback`, which finds
+the message that a report is about; `provenance` and `brake`, which read whom an agent knows and whom it answers;
+`holds`, which writes what waits for a person, and `reviews`, which decides about it;
+`retention`, which deletes; `captured`, which shows a developer what the owner is mailed.
 
 Rules. No SQL in Python. A function takes an `Executor`, so that its caller decides on the transaction.
 Arrays instead of loops: one statement for a batch. A notification is a hint, the tables are the truth.

@@ -94,6 +94,7 @@ class Overview:
     agents: int
     domains: int
     storage_bytes: int
+    messages_month: int
 
 
 async def find_key(executor: Executor, key_hash: bytes, at: datetime) -> FoundKey | None:

@@ -4,13 +4,15 @@ Every write notifies `e2ad_agents` with the address, in the same statement, so t
 outlives the change. An account is part of every question: somebody else's agent is no agent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import asdict, frozen
 from psycopg.errors import UniqueViolation
 
 from e2ad.core.errors import Conflict
+from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
 
@@ -20,6 +22,7 @@ __all__ = [
     "Domain",
     "Holder",
     "NewAgent",
+    "Protected",
     "Survey",
     "drop_contents",
     "find",
@@ -27,6 +30,8 @@ __all__ = [
     "lock_account",
     "lock_contents",
     "page",
+    "protect",
+    "protection",
     "purge",
     "purge_messages",
     "restore",
@@ -54,6 +59,15 @@ class Agent:
     catch_all: bool
     created_at: datetime
     deleted_at: datetime | None
+    protection: Mapping[str, Any]
+
+
+@frozen
+class Protected:
+    """The stored protection of an agent; `version` counts its changes."""
+
+    protection: Mapping[str, Any]
+    version: int
 
 
 @frozen
@@ -190,6 +204,29 @@ async def trash(executor: Executor, account_id: str, email: str) -> bool:
 async def restore(executor: Executor, account_id: str, email: str) -> Agent | None:
     """Bring an agent back from the trash; None when it is not there."""
     return await executor.fetch_one(_SQL["restore"], {"account_id": account_id, "email": email}, row=Agent)
+
+
+async def protection(executor: Executor, account_id: str, email: str) -> Protected | None:
+    """What is stored of a live agent's protection; None when there is no such agent."""
+    return await executor.fetch_one(_SQL["protection"], {"account_id": account_id, "email": email}, row=Protected)
+
+
+async def protect(
+    executor: Executor, account_id: str, email: str, document: Mapping[str, Any], *, seen_version: int | None = None
+) -> bool:
+    """Store a live agent's protection; False when there is none, or when it is not `seen_version` any more."""
+    return (
+        await executor.fetch_value(
+            _SQL["protect"],
+            {
+                "account_id": account_id,
+                "email": email,
+                "protection": Jsonb(document),
+                "seen_version": seen_version,
+            },
+        )
+        is not None
+    )
 
 
 async def purge_messages(executor: Executor, account_id: str, email: str, *, batch: int) -> tuple[int, list[bytes]]:

@@ -1,6 +1,7 @@
 """Who gets the mail for an address: read once, cached by the gateway's directory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -21,6 +22,8 @@ class Entry:
     domain_verified: bool
     storage_bytes: int
     max_storage_bytes: int | None
+    registered_domain: str
+    protection: Mapping[str, Any]
 
 
 async def find(executor: Executor, candidates: Sequence[str], domain: str) -> Entry | None:

@@ -8,7 +8,7 @@ from e2ad.core.errors import IdempotencyInFlight
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
 
-__all__ = ["Mark", "Stored", "claim", "finish", "release", "sweep"]
+__all__ = ["Mark", "Stored", "amend", "claim", "finish", "forget", "release", "sweep"]
 
 _SQL = load("idempotency")
 _TRIES = 3
@@ -79,6 +79,19 @@ async def finish(
     names = {"account_id": account_id, "key": key, "claimed_at": mark.claimed_at}
     answer = {"status": status, "content_type": content_type, "body": body}
     return await executor.execute(_SQL["finish"], names | answer) == 1
+
+
+async def amend(
+    executor: Executor, account_id: str, key: str, mark: Mark, status: int, content_type: str, body: bytes
+) -> None:
+    """Replace the stored answer, if it is that of this claim."""
+    names = {"account_id": account_id, "key": key, "claimed_at": mark.claimed_at}
+    await executor.execute(_SQL["amend"], names | {"status": status, "content_type": content_type, "body": body})
+
+
+async def forget(executor: Executor, account_id: str, key: str, mark: Mark) -> None:
+    """Free the key of this claim, finished or not."""
+    await executor.execute(_SQL["forget"], {"account_id": account_id, "key": key, "claimed_at": mark.claimed_at})
 
 
 async def release(executor: Executor, account_id: str, key: str, mark: Mark) -> None:

@@ -24,8 +24,13 @@ _SQL = load("intake")
 class NewMessage:
     """One message for one agent, complete. JSON documents come as text, ready to be stored.
 
-    `addresses` is `{"to": texts(...], "cc": [...), "reply_to": [...]}`; `reference_keys` are joined by blanks,
+    `addresses` is `{"to": [...], "cc": [...], "reply_to": [...]}`; `reference_keys` are joined by blanks,
     which no canonical key contains. `new_text` is None where it is the same as `text`.
+
+    What the gate says of it: `event_type` is another one than `email.received` where the mail stays hidden, and
+    `review_status` then says why; `hold` is `{"reason", "findings", "on_expiry", "transition_id", "evidence"}` of
+    mail that waits for a person. `flag_reason` marks mail that goes through; `flag_event_id` and `flag_envelope` are
+    the second event of it.
     """
 
     id: str
@@ -66,6 +71,13 @@ class NewMessage:
     envelope: str
     raw: bytes
     hops: int = 0
+    event_type: str = "email.received"
+    review_status: str | None = None
+    review_expires_at: datetime | None = None
+    hold: str | None = None
+    flag_reason: str | None = None
+    flag_event_id: str | None = None
+    flag_envelope: str | None = None
 
 
 @frozen
@@ -173,6 +185,13 @@ async def store(executor: Executor, batch: Sequence[NewMessage], *, outbox: bool
             "sizes": integers(m.size for m in batch),
             "event_ids": texts(m.event_id for m in batch),
             "hops": integers(m.hops for m in batch),
+            "event_types": texts(m.event_type for m in batch),
+            "review_statuses": texts(m.review_status for m in batch),
+            "review_expires_ats": instants(m.review_expires_at for m in batch),
+            "holds": texts(m.hold for m in batch),
+            "flag_reasons": texts(m.flag_reason for m in batch),
+            "flag_event_ids": texts(m.flag_event_id for m in batch),
+            "flag_envelopes": texts(m.flag_envelope for m in batch),
             "envelopes": texts(m.envelope for m in batch),
             "raw_account_ids": texts(account_id for account_id, _ in contents),
             "raw_sha256s": octets(sha256 for _, sha256 in contents),

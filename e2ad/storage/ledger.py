@@ -1,4 +1,4 @@
-"""The lifecycle ledger: what happened to each message, appended in the transaction of the fact."""
+"""The lifecycle ledger: what happened to each message, appended in the transaction of the fact, read page by page."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from e2ad.storage.adaptation import instants, texts
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
 
-__all__ = ["Transition", "append"]
+__all__ = ["Told", "Transition", "append", "of_message"]
 
 _SQL = load("ledger")
 
@@ -59,4 +59,62 @@ async def append(executor: Executor, transitions: Sequence[Transition]) -> None:
             "correlation_ids": texts(orjson.dumps(row.correlation_ids).decode() for row in transitions),
             "occurred_ats": instants(row.occurred_at for row in transitions),
         },
+    )
+
+
+@frozen
+class Told:
+    """What is known of a message, with a page of its rows.
+
+    Attributes:
+        entity_type: who sent it.
+        authentication: the evidence of mail that came in.
+    """
+
+    direction: str
+    created_at: datetime
+    entity_type: str
+    method: str
+    authentication: Mapping[str, Any] | None
+    transitions: tuple[Transition, ...]
+
+
+async def of_message(
+    executor: Executor,
+    account_id: str,
+    agent_email: str,
+    message_id: str,
+    *,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> Told | None:
+    """Rows of one message behind a position (time and id), oldest first; None if there is no such message."""
+    after_at, after_id = after or (None, "")
+    key = {"account_id": account_id, "agent_email": agent_email, "id": message_id}
+    page = {"after_at": after_at, "after_id": after_id, "limit": limit}
+    rows = await executor.fetch_all(_SQL["of_message"], key | page)
+    if not rows:
+        return None
+    transitions = tuple(
+        Transition(
+            account_id,
+            row["id"],
+            message_id,
+            row["reason_code"],
+            row["occurred_at"],
+            row["recipient"],
+            row["evidence"],
+            row["correlation_ids"],
+        )
+        for row in rows
+        if row["id"] is not None
+    )
+    first = rows[0]
+    return Told(
+        first["direction"],
+        first["created_at"],
+        first["entity_type"],
+        first["method"],
+        first["authentication"],
+        transitions,
     )

@@ -75,7 +75,7 @@ class Filter:
 
 @frozen
 class Summary:
-    """A message as lists show it."""
+    """A message as lists show it. The last four are of mail out that was accepted, and None for all other."""
 
     id: str
     direction: str
@@ -97,6 +97,10 @@ class Summary:
     flag_reason: str | None
     review_status: str | None
     deleted_at: datetime | None
+    delivery_status: str | None
+    delivery_detail: str | None
+    sent_as: str | None
+    scheduled_at: datetime | None
 
 
 @frozen
@@ -107,6 +111,7 @@ class Message(Summary):
     `secret_id` and `sealed_secret` are the account's newest signing secret, None where it has none.
     """
 
+    method: str
     sender_name: str
     authentication: dict[str, Any] | None
     automation: str | None
@@ -144,19 +149,21 @@ class Updated:
 
 @frozen
 class Trashed:
-    """What trashing met: `in_trash` before it. A held message stays where it is."""
+    """What trashing met: `in_trash` before it. A held message stays where it is, and so does one on its way out."""
 
     held: bool
     in_trash: bool
+    in_progress: bool = False
 
 
 @frozen
 class Purged:
-    """What purging met; the message is gone if it was in the trash and not held."""
+    """What purging met; the message is gone if it was in the trash, not held and not on its way out."""
 
     held: bool
     in_trash: bool
     content_sha256: bytes | None
+    in_progress: bool = False
 
 
 async def page(

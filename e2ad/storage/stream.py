@@ -34,15 +34,18 @@ class StreamReads:
     async def backlog(
         self, account_id: str, agent_email: str, after: Position, limit: int, *, all_mail: bool
     ) -> list[StreamEvent]:
-        """A page of the agent's mail behind `after`, oldest first: the unread, or all of it."""
+        """A page of the agent's mail behind `after`, oldest first.
+
+        The unread by when it came, or all of it by when it was announced: `after` is the position of a message
+        or of an event. Mail that a person let through came long before its announcement.
+        """
         rows = await self.executor.fetch_all(
-            _SQL["backlog"],
+            _SQL["announced" if all_mail else "unread"],
             {
                 "account_id": account_id,
                 "agent_email": agent_email,
                 "after_at": after.at,
                 "after_id": after.id,
-                "all": all_mail,
                 "limit": limit,
             },
         )

@@ -12,7 +12,9 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.config import Config
-from e2ad.storage import agents, deliveries, idempotency, limits, retention
+from e2ad.gateway import domain_sweeps
+from e2ad.gateway.domain_checks import CheckSettings, DnsRecords, DomainChecks
+from e2ad.storage import agents, deliveries, feedback, idempotency, limits, retention
 from e2ad.storage.pool import Database
 
 __all__ = ["BATCH", "Sweep", "table"]
@@ -43,8 +45,8 @@ class Sweep:
     batch: Callable[[Database, int], Awaitable[int]]
 
 
-def table(config: Config) -> tuple[Sweep, ...]:
-    """All sweeps under this configuration."""
+def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
+    """All sweeps under this configuration; those that look at domains only with a DNS to ask."""
     keep = config.retention
 
     async def drop_events(database: Database, batch: int) -> int:
@@ -53,18 +55,32 @@ def table(config: Config) -> tuple[Sweep, ...]:
     async def drop_deliveries(database: Database, batch: int) -> int:
         return await retention.drop_deliveries(database, keep.delivery_days, batch)
 
+    async def drop_provider_events(database: Database, batch: int) -> int:
+        return await feedback.sweep(database, keep.event_days, batch)
+
     async def purge_messages(database: Database, batch: int) -> int:
         return await retention.purge_messages(database, keep.trash_days, batch)
 
     async def purge_agents(database: Database, batch: int) -> int:
         return await _purge_agents(database, keep.trash_days, batch)
 
+    async def expire_claims(database: Database, batch: int) -> int:
+        return await domain_sweeps.expire(database, batch)
+
+    async def recheck_domains(database: Database, batch: int) -> int:
+        assert dns is not None
+        return await domain_sweeps.recheck(DomainChecks(database, dns, CheckSettings.of(config)), batch)
+
+    looks = (Sweep("domains", config.domains.sweep_seconds, 300.0, recheck_domains),) if dns is not None else ()
     hour = 3600.0
     return (
+        *looks,
+        Sweep("domain_claims", config.domains.sweep_seconds, 60.0, expire_claims),
         Sweep("failing_webhooks", config.webhooks.sweep_seconds, 60.0, _disable_failing),
         Sweep("webhook_secrets", config.webhooks.sweep_seconds, 30.0, _clear_secrets),
         Sweep("events", hour, 300.0, drop_events),
         Sweep("deliveries", hour, 300.0, drop_deliveries),
+        Sweep("provider_events", hour, 60.0, drop_provider_events),
         Sweep("intake_keys", hour, 300.0, _drop_intake_keys),
         Sweep("idempotency_keys", hour, 60.0, _drop_idempotency_keys),
         Sweep("rate_windows", hour, 60.0, _drop_rate_windows),

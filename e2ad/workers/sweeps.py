@@ -9,6 +9,7 @@ import trio
 
 from e2ad import maillog
 from e2ad.config import Config
+from e2ad.gateway.domain_checks import DnsRecords
 from e2ad.storage import retention
 from e2ad.storage.pool import Database
 from e2ad.workers.kinds import BATCH, Sweep, table
@@ -22,14 +23,18 @@ SPREAD: Final = 0.1
 
 
 async def run(
-    database: Database, config: Config, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    database: Database,
+    config: Config,
+    dns: DnsRecords | None = None,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Sweep until cancelled.
 
     Cancellation:
         The batch in hand is undone or done; the next run goes on.
     """
-    await run_all(database, table(config), task_status=task_status)
+    await run_all(database, table(config, dns), task_status=task_status)
 
 
 async def run_all(

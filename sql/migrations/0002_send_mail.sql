@@ -60,6 +60,7 @@ comment on column submissions.counted_attempts is 'those that count against the 
 comment on column submissions.next_attempt_at is 'null: nothing is left to do';
 comment on column submissions.transmitting_at is 'written before the content leaves for the relay; with no outcome after it the outcome is unknown';
 create index submissions_due on submissions (next_attempt_at) where next_attempt_at is not null;
+create index submissions_by_provider on submissions (provider_message_id) where provider_message_id is not null;
 
 create table recipients (
     account_id      text not null,
@@ -135,6 +136,8 @@ create table holds (
     primary key (account_id, message_id),
     foreign key (account_id, message_id) references messages on delete cascade
 );
+-- A mailed link names the message alone.
+create index holds_by_message on holds (message_id);
 comment on table holds is 'Why a message is or was held, and what was decided. The state itself is messages.review_status.';
 
 create table hold_revisions (
@@ -185,6 +188,7 @@ comment on column domains.failing_since is 'since when a verified domain has los
 comment on column domains.bounce_verified is 'the MX of bounce.<domain> leads here, so that reports come back to it';
 comment on column domains.seen is 'by purpose of record: what the last check found';
 create index domains_due on domains (next_check_at) where next_check_at is not null;
+create index domains_by_reversed_name on domains (reverse(domain) collate "C");
 
 create table domain_keys (
     domain          text not null references domains on delete cascade,

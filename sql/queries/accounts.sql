@@ -27,8 +27,10 @@ select a.id, a.email, a.plan_code, a.upgrade_url,
        a.max_agents, a.max_domains, a.max_messages_month, a.max_storage_bytes,
        (select count(*) from agents g where g.account_id = a.id and g.deleted_at is null) as agents,
        (select count(*) from domains d where d.account_id = a.id) as domains,
-       coalesce((select u.storage_bytes from account_usage u where u.account_id = a.id), 0) as storage_bytes
+       coalesce(u.storage_bytes, 0) as storage_bytes,
+       case when u.month = date_trunc('month', now())::date then u.messages_month else 0 end as messages_month
 from accounts a
+left join account_usage u on u.account_id = a.id
 where a.id = %(account_id)s;
 
 -- page_keys: an account's keys that are not revoked, newest first

@@ -1,6 +1,6 @@
 -- page: an account's agents, live or in the trash, newest first
 select a.email, a.account_id, a.domain, a.registered_domain, d.verified as domain_verified, a.name,
-       a.agent_mode, a.webhook_url, a.catch_all, a.created_at, a.deleted_at
+       a.agent_mode, a.webhook_url, a.catch_all, a.created_at, a.deleted_at, a.protection
 from agents a
 join domains d on d.domain = a.registered_domain
 where a.account_id = %(account_id)s
@@ -11,7 +11,7 @@ limit %(limit)s;
 
 -- find: one agent by its address, whoever owns it, also in the trash
 select a.email, a.account_id, a.domain, a.registered_domain, d.verified as domain_verified, a.name,
-       a.agent_mode, a.webhook_url, a.catch_all, a.created_at, a.deleted_at
+       a.agent_mode, a.webhook_url, a.catch_all, a.created_at, a.deleted_at, a.protection
 from agents a
 join domains d on d.domain = a.registered_domain
 where a.email = %(email)s;
@@ -43,7 +43,7 @@ with room as (
     where room.live < %(max_agents)s::bigint
     on conflict (email) do nothing
     returning email, account_id, domain, registered_domain, name, agent_mode, webhook_url, catch_all, created_at,
-              deleted_at
+              deleted_at, protection
 )
 select added.*, true as domain_verified
 from added, lateral (select pg_notify('e2ad_agents', added.email)) as told;
@@ -59,7 +59,7 @@ with changed as (
       and (coalesce(%(agent_mode)s::text, agent_mode) = 'local'
            or coalesce(%(webhook_url)s::text, webhook_url) <> '')
     returning email, account_id, domain, registered_domain, name, agent_mode, webhook_url, catch_all, created_at,
-              deleted_at
+              deleted_at, protection
 )
 select changed.*, d.verified as domain_verified
 from changed
@@ -75,15 +75,26 @@ with trashed as (
 select trashed.email
 from trashed, lateral (select pg_notify('e2ad_agents', trashed.email)) as told;
 
--- restore: bring an agent back from the trash; a catch-all given to another meanwhile stays with that one
-with restored as (
+-- restore: bring an agent back from the trash, its holds with the time that they had left
+-- A catch-all given to another meanwhile stays with that one; a domain that is another account's now has no use for it.
+with trashed as (
+    select deleted_at from agents
+    where account_id = %(account_id)s and email = %(email)s and deleted_at is not null
+), restored as (
     update agents a set
         deleted_at = null,
         catch_all = a.catch_all and not exists (
             select from agents o where o.domain = a.domain and o.catch_all and o.deleted_at is null)
     where a.account_id = %(account_id)s and a.email = %(email)s and a.deleted_at is not null
+        and exists (
+            select from domains d
+            where d.domain = a.registered_domain and coalesce(d.account_id, a.account_id) = a.account_id)
     returning a.email, a.account_id, a.domain, a.registered_domain, a.name, a.agent_mode, a.webhook_url, a.catch_all,
-              a.created_at, a.deleted_at
+              a.created_at, a.deleted_at, a.protection
+), held_longer as (
+    update messages m set review_expires_at = m.review_expires_at + (now() - trashed.deleted_at)
+    from restored, trashed
+    where m.account_id = %(account_id)s and m.agent_email || '' = restored.email and m.review_status = 'pending_review'
 )
 select restored.*, d.verified as domain_verified
 from restored
@@ -136,3 +147,18 @@ from unnest(%(emails)s::text[]) as wanted (email)
 where not exists (
     select from agents a
     where a.email = wanted.email and a.account_id = %(account_id)s and a.deleted_at is null);
+
+-- protect: what the owner of a live agent wants a person to decide
+with changed as (
+    update agents set protection = %(protection)s, protection_version = protection_version + 1
+    where account_id = %(account_id)s and email = %(email)s and deleted_at is null
+      and (%(seen_version)s::integer is null or protection_version = %(seen_version)s)
+    returning email
+)
+select changed.email
+from changed, lateral (select pg_notify('e2ad_agents', changed.email)) as told;
+
+-- protection: that of a live agent, with the version of it that was read
+select protection, protection_version as version
+from agents
+where account_id = %(account_id)s and email = %(email)s and deleted_at is null;

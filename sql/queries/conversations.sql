@@ -59,9 +59,11 @@ order by c.last_message_at desc, c.last_message_id desc;
 with members as materialized (
     select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
            m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded,
-           m.size_bytes, m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at
+           m.size_bytes, m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+           s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at
     from messages m
     join agents a on a.email = m.agent_email and a.deleted_at is null
+    left join submissions s on s.account_id = m.account_id and s.message_id = m.id
     where m.account_id = %(account_id)s
       and m.agent_email = %(agent_email)s
       and m.conversation_id = %(conversation_id)s

@@ -4,7 +4,9 @@ select
     a.account_id,
     d.verified as domain_verified,
     coalesce(u.storage_bytes, 0) as storage_bytes,
-    c.max_storage_bytes
+    c.max_storage_bytes,
+    a.registered_domain,
+    a.protection
 from agents a
 join domains d on d.domain = a.registered_domain
 join accounts c on c.id = a.account_id

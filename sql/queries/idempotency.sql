@@ -16,6 +16,15 @@ update idempotency_keys
 set status = %(status)s, content_type = %(content_type)s, body = %(body)s
 where account_id = %(account_id)s and key = %(key)s and claimed_at = %(claimed_at)s and status is null;
 
+-- amend: replace the stored answer by one that was learned later
+update idempotency_keys
+set status = %(status)s, content_type = %(content_type)s, body = %(body)s
+where account_id = %(account_id)s and key = %(key)s and claimed_at = %(claimed_at)s and status is not null;
+
+-- forget: free a key whose effect failed after its answer was stored
+delete from idempotency_keys
+where account_id = %(account_id)s and key = %(key)s and claimed_at = %(claimed_at)s;
+
 -- release: free a key whose request failed
 delete from idempotency_keys
 where account_id = %(account_id)s and key = %(key)s and claimed_at = %(claimed_at)s and status is null;

@@ -25,13 +25,15 @@ with batch as (
         %(peer_addresses)b::text[], %(helos)b::text[], %(verifieds)b::bool[],
         %(verified_domains)b::text[], %(domain_checks)b::text[], %(entity_types)b::text[],
         %(delegations)b::text[], %(content_sha256s)b::bytea[], %(sizes)b::int[], %(event_ids)b::text[],
-        %(hops)b::int[]
+        %(hops)b::int[], %(event_types)b::text[], %(review_statuses)b::text[],
+        %(review_expires_ats)b::timestamptz[], %(flag_reasons)b::text[], %(flag_event_ids)b::text[]
     ) with ordinality as b (
         id, account_id, agent_email, dedupe_key, created_at, forward_path, envelope_from, header_from,
         sender_name, subject, sent_at, message_id, message_id_key, conversation_id,
         threaded, truncated, automation, peer_address,
         helo, verified, verified_domain, domain_check, entity_type, delegation,
-        content_sha256, size_bytes, event_id, hops, place
+        content_sha256, size_bytes, event_id, hops, event_type, review_status, review_expires_at, flag_reason,
+        flag_event_id, place
     )
 ),
 live as (
@@ -71,7 +73,8 @@ new_messages as (
         header_from, sender_name, to_addresses, cc_addresses, reply_to_addresses, subject, sent_at, message_id,
         message_id_key, reference_keys, conversation_id, threaded, body_text, new_text, body_html, truncated,
         attachments, automation, defects, peer_address, helo, authentication, verified, verified_domain,
-        domain_check, entity_type, delegation, content_sha256, size_bytes, unread, hops
+        domain_check, entity_type, delegation, content_sha256, size_bytes, unread, hops, review_status,
+        review_expires_at, flagged, flag_reason
     )
     select
         account_id, id, agent_email, 'inbound', 'smtp', created_at, agent_email, forward_path, envelope_from,
@@ -82,8 +85,21 @@ new_messages as (
         (%(texts)b::text[])[place], (%(new_texts)b::text[])[place], (%(htmls)b::text[])[place], truncated,
         (%(attachments)b::text[])[place]::jsonb, automation, (%(defects)b::text[])[place]::jsonb, peer_address, helo,
         (%(authentications)b::text[])[place]::jsonb, verified, verified_domain, domain_check, entity_type, delegation,
-        content_sha256, size_bytes, true, hops
+        content_sha256, size_bytes, true, hops, review_status, review_expires_at, flag_reason is not null, flag_reason
     from kept
+),
+new_holds as (
+    insert into holds (account_id, message_id, agent_email, direction, reason, findings, on_expiry, created_at)
+    select
+        account_id, id, agent_email, 'inbound', hold->'reason', hold->'findings', hold->>'on_expiry', created_at
+    from (select *, (%(holds)b::text[])[place]::jsonb as hold from kept where review_status = 'pending_review') h
+),
+new_transitions as (
+    insert into lifecycle (account_id, id, message_id, reason_code, evidence, correlation_ids, occurred_at)
+    select
+        account_id, hold->>'transition_id', id, 'review.hold_created', hold->'evidence',
+        jsonb_build_object('event_id', event_id), created_at
+    from (select *, (%(holds)b::text[])[place]::jsonb as hold from kept where review_status = 'pending_review') h
 ),
 joined_conversations as (
     update messages m
@@ -105,8 +121,7 @@ new_events as (
         account_id, id, type, agent_email, conversation_id, message_id, envelope, matched_endpoints, created_at
     )
     select
-        k.account_id, k.event_id, 'email.received', k.agent_email, k.conversation_id, k.id,
-        (%(envelopes)b::text[])[k.place],
+        k.account_id, k.event_id, k.event_type, k.agent_email, k.conversation_id, k.id, k.envelope,
         coalesce(
             (
                 select array_agg(w.id order by w.id)
@@ -114,7 +129,7 @@ new_events as (
                 where %(outbox)b::bool
                     and w.account_id = k.account_id
                     and w.enabled
-                    and 'email.received' = any(w.events)
+                    and k.event_type = any(w.events)
                     and (w.agent_emails = '{}' or k.agent_email = any(w.agent_emails))
                     and (w.conversation_ids = '{}' or k.conversation_id = any(w.conversation_ids))
                     and w.labels = '{}'
@@ -122,9 +137,18 @@ new_events as (
             '{}'
         ),
         k.created_at
-    from kept k
+    from (
+        select account_id, event_id, event_type, agent_email, conversation_id, id, created_at,
+               (%(envelopes)b::text[])[place] as envelope
+        from kept
+        union all
+        select account_id, flag_event_id, 'email.flagged', agent_email, conversation_id, id, created_at,
+               (%(flag_envelopes)b::text[])[place]
+        from kept
+        where flag_event_id is not null
+    ) k
     on conflict do nothing
-    returning account_id, id, message_id, matched_endpoints, created_at
+    returning account_id, id, type, message_id, matched_endpoints, created_at
 ),
 new_deliveries as (
     insert into deliveries (
@@ -132,14 +156,14 @@ new_deliveries as (
     )
     select
         e.account_id, 'whd_' || replace(gen_random_uuid()::text, '-', ''), endpoint, kind, e.id,
-        'email.received', e.message_id, now(), e.created_at
+        e.type, e.message_id, now(), e.created_at
     from (
-        select account_id, id, message_id, created_at, 'webhook' as kind, unnest(matched_endpoints) as endpoint
+        select account_id, id, type, message_id, created_at, 'webhook' as kind, unnest(matched_endpoints) as endpoint
         from new_events
         union all
-        select k.account_id, k.event_id, k.id, k.created_at, 'agent', k.agent_email
+        select k.account_id, k.event_id, k.event_type, k.id, k.created_at, 'agent', k.agent_email
         from kept k
-        where k.to_agent_url
+        where k.to_agent_url and k.event_type = 'email.received'
     ) e
     on conflict do nothing
     returning message_id

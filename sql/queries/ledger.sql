@@ -6,3 +6,19 @@ from unnest(
     %(recipients)b::text[], %(evidences)b::text[], %(correlation_ids)b::text[], %(occurred_ats)b::timestamptz[]
 ) as t (account_id, id, message_id, reason_code, recipient, evidence, correlation_ids, occurred_at)
 on conflict do nothing;
+
+-- of_message: a page of a message's rows, oldest first, with what else is known of it; one row of nulls if there are none
+select m.direction, m.created_at, m.entity_type, m.method, m.authentication,
+       l.id, l.reason_code, l.recipient, l.evidence, l.correlation_ids, l.occurred_at
+from messages m
+join agents a on a.email = m.agent_email and a.deleted_at is null
+left join lateral (
+    select *
+    from lifecycle l
+    where l.account_id = m.account_id and l.message_id = m.id
+        and (%(after_at)s::timestamptz is null or (l.occurred_at, l.id) > (%(after_at)s, %(after_id)s::text))
+    order by l.occurred_at, l.id
+    limit %(limit)s
+) l on true
+where m.account_id = %(account_id)s and m.id = %(id)s and m.agent_email || '' = %(agent_email)s
+order by l.occurred_at, l.id;

@@ -3,7 +3,8 @@
 -- index of every other one is found.
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
-       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at
+       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+       s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at
 from agents a
 left join lateral (
     select *
@@ -33,13 +34,20 @@ left join lateral (
     order by m.created_at desc, m.id desc
     limit %(limit)s
 ) m on true
+left join lateral (
+    select s.status, s.detail, s.sent_as, s.scheduled_at
+    from submissions s
+    where m.direction = 'outbound' and s.account_id = m.account_id and s.message_id = m.id
+    limit 1
+) s on true
 where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_at is null
 order by m.created_at desc, m.id desc;
 
 -- oldest: the same, oldest first
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
-       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at
+       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+       s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at
 from agents a
 left join lateral (
     select *
@@ -69,6 +77,12 @@ left join lateral (
     order by m.created_at, m.id
     limit %(limit)s
 ) m on true
+left join lateral (
+    select s.status, s.detail, s.sent_as, s.scheduled_at
+    from submissions s
+    where m.direction = 'outbound' and s.account_id = m.account_id and s.message_id = m.id
+    limit 1
+) s on true
 where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_at is null
 order by m.created_at, m.id;
 
@@ -90,12 +104,14 @@ with marked as (
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
        m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+       b.status as delivery_status, b.detail as delivery_detail, b.sent_as, b.scheduled_at, m.method,
        m.sender_name, m.authentication, m.automation, m.body_text, m.new_text, m.body_html, m.truncated, m.attachments,
        m.verified, m.entity_type, m.domain_check, m.delegation, m.content_sha256, c.raw,
        s.id as secret_id, s.sealed_secret
 from messages m
 join agents a on a.email = m.agent_email and a.deleted_at is null
 left join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256
+left join submissions b on b.account_id = m.account_id and b.message_id = m.id
 left join lateral (
     select s.id, s.sealed_secret
     from signing_secrets s
@@ -178,13 +194,21 @@ changed as (
 )
 select direction, labels, unread from wanted;
 
--- trash: move a message to the trash unless it is held; when it is there already nothing changes
-with target as materialized (
+-- trash: move a message to the trash unless it is held or on its way; when it is there already nothing changes
+-- The submission is locked first, as by those who record its outcome: whoever claims it now waits, or was first.
+with submission as materialized (
+    select s.status = 'sending' and s.leased_until > now() as in_progress
+    from submissions s
+    where s.account_id = %(account_id)s and s.message_id = %(id)s and s.agent_email = %(agent_email)s
+    for no key update of s
+),
+target as materialized (
     select m.account_id, m.id, m.deleted_at,
            m.review_status is not null
            and (m.review_status = 'pending_review'
                 or (m.direction = 'inbound' and m.review_status in ('review_rejected', 'review_expired_rejected')))
-               as held
+               as held,
+           coalesce((select in_progress from submission), false) as in_progress
     from messages m
     where m.account_id = %(account_id)s
       and m.id = %(id)s
@@ -195,9 +219,9 @@ with target as materialized (
 trashed as (
     update messages m set deleted_at = now()
     from target t
-    where m.account_id = t.account_id and m.id = t.id and t.deleted_at is null and not t.held
+    where m.account_id = t.account_id and m.id = t.id and t.deleted_at is null and not t.held and not t.in_progress
 )
-select held, deleted_at is not null as in_trash from target;
+select held, deleted_at is not null as in_trash, in_progress from target;
 
 -- restore: bring a message back from the trash
 with target as materialized (
@@ -219,12 +243,19 @@ restored as (
 select in_trash from target;
 
 -- purge: delete a trashed message for good and give its bytes back to the account
-with target as materialized (
+with submission as materialized (
+    select s.status = 'sending' and s.leased_until > now() as in_progress
+    from submissions s
+    where s.account_id = %(account_id)s and s.message_id = %(id)s and s.agent_email = %(agent_email)s
+    for update of s
+),
+target as materialized (
     select m.account_id, m.id, m.deleted_at is not null as in_trash, m.size_bytes, m.content_sha256,
            m.review_status is not null
            and (m.review_status = 'pending_review'
                 or (m.direction = 'inbound' and m.review_status in ('review_rejected', 'review_expired_rejected')))
-               as held
+               as held,
+           coalesce((select in_progress from submission), false) as in_progress
     from messages m
     where m.account_id = %(account_id)s
       and m.id = %(id)s
@@ -235,7 +266,7 @@ with target as materialized (
 gone as (
     delete from messages m
     using target t
-    where m.account_id = t.account_id and m.id = t.id and t.in_trash and not t.held
+    where m.account_id = t.account_id and m.id = t.id and t.in_trash and not t.held and not t.in_progress
     returning m.account_id, m.size_bytes
 ),
 given_back as (
@@ -243,4 +274,4 @@ given_back as (
     from gone g
     where u.account_id = g.account_id
 )
-select held, in_trash, content_sha256 from target;
+select held, in_trash, in_progress, content_sha256 from target;

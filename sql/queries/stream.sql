@@ -9,7 +9,7 @@ left join lateral (
     limit 1
 ) s on true;
 
--- backlog: an agent's inbound mail with a stored event, oldest first behind a position; unread alone, or all of it
+-- unread: an agent's unread mail that was announced, oldest first behind the position of a message
 select
     e.account_id, e.agent_email, e.id as event_id, e.created_at, e.envelope,
     m.id as found_message_id, m.created_at as message_created_at, m.conversation_id, m.delivered_to,
@@ -19,16 +19,29 @@ from messages m
 join events e on e.account_id = m.account_id and e.message_id = m.id and e.type = 'email.received'
 where m.account_id = %(account_id)s and m.agent_email = %(agent_email)s and m.deleted_at is null
     and m.direction = 'inbound'
-    and (m.unread or %(all)s::boolean)
+    and m.unread
     and (m.created_at, m.id) > (%(after_at)s::timestamptz, %(after_id)s::text)
 order by m.created_at, m.id
 limit %(limit)s::bigint;
 
--- position: where in an agent's mail an event stands
-select m.created_at, m.id
+-- announced: all mail of an agent in the order in which it was announced, behind the position of an event
+-- Mail that a person let through is announced later than it came.
+select
+    e.account_id, e.agent_email, e.id as event_id, e.created_at, e.envelope,
+    m.id as found_message_id, m.created_at as message_created_at, m.conversation_id, m.delivered_to,
+    m.agent_email as message_agent, m.header_from, m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject,
+    m.verified, m.entity_type, m.domain_check, m.delegation, m.content_sha256, m.size_bytes
 from events e
-join messages m on m.account_id = e.account_id and m.id = e.message_id
-where e.account_id = %(account_id)s and e.id = %(event_id)s and e.agent_email || '' = %(agent_email)s;
+join messages m on m.account_id = e.account_id and m.id = e.message_id and m.deleted_at is null
+where e.account_id = %(account_id)s and e.agent_email = %(agent_email)s and e.type = 'email.received'
+    and (e.created_at, e.id) > (%(after_at)s::timestamptz, %(after_id)s::text)
+order by e.created_at, e.id
+limit %(limit)s::bigint;
+
+-- position: where in the announcements of an agent's mail an event stands
+select e.created_at, e.id
+from events e
+where e.type = 'email.received' and e.account_id = %(account_id)s and e.id = %(event_id)s and e.agent_email || '' = %(agent_email)s;
 
 -- by_ids: events that a notification named, for the agents that have a socket here
 select

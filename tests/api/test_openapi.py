@@ -17,10 +17,12 @@ CONTRACT = {
 }
 OPENAPI = document(OPERATIONS)
 SCHEMAS = OPENAPI["components"]["schemas"]
-OURS = {"getRawMessage"}
+OURS = {"editReview", "getRawMessage", "resolveMessage", "rotateDomainKeys"}
 """What we have beyond the contract."""
 RELAXED = {"createAgent": {"email"}}
 """What the contract requires and we do not: an agent may be named by a slug instead."""
+LATER_HEADERS = {"deleteDomain": {"Idempotency-Key"}}
+"""What the published clients send and the baseline of the contract does not have yet."""
 PAIRS = [(one.id, CONTRACT[one.id]) for one in OPERATIONS if one.id in CONTRACT]
 
 
@@ -47,7 +49,9 @@ def test_an_operation_is_the_contracts(operation_id: str, contract: dict[str, An
     assert parameters(ours, "query") >= set(contract["query"])
     required = {one["name"] for one in ours["parameters"] if one["in"] == "query" and one["required"]}
     assert required == set(contract["query_required"])
-    assert parameters(ours, "header") == set(contract["headers"]) - {"If-Match"}
+    assert parameters(ours, "header") == set(contract["headers"]) - {"If-Match"} | LATER_HEADERS.get(
+        operation_id, set()
+    )
     assert {int(status) for status in ours["responses"] if status.startswith("2")} <= set(contract["success"])
 
 

@@ -1,14 +1,23 @@
 """The far side of a measurement: senders of mail, a webhook's endpoint, an API client. Lean, so as to measure e2ad."""
 
 import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import trio
 from attrs import define, field
 
 RECEIVE = 65536
+
+
+def report(name: str, **figures: Any) -> None:
+    """One line."""
+    print(json.dumps({"bench": name, **figures}), flush=True)
 
 
 @define
@@ -205,3 +214,60 @@ async def load_api(
         for _ in range(clients):
             nursery.start_soon(client)
     return len(timings.values), timings
+
+
+async def load_posts(
+    address: tuple[str, int],
+    key: str,
+    clients: int,
+    count: int,
+    request: Callable[[int], tuple[str, Mapping[str, Any]]],
+) -> tuple[float, Timings]:
+    """POST so often over so many connections, as fast as they can; seconds for all, and how long each took."""
+    timings = Timings()
+    numbers = iter(range(count))
+
+    async def client() -> None:
+        api = await Api.open(address, key)
+        for number in numbers:
+            path, body = request(number)
+            began = time.perf_counter()
+            status, answer = await api.request("POST", path, body)
+            if status not in (200, 202):
+                raise RuntimeError(f"{path}: {status} {answer}")
+            timings.values.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    async with trio.open_nursery() as nursery:
+        for _ in range(clients):
+            nursery.start_soon(client)
+    return time.perf_counter() - began, timings
+
+
+@define
+class RelaySink:
+    """A relay that takes everything, in a process of its own: its SMTP port, and the one that tells how far it is."""
+
+    smtp_port: int
+    control_port: int
+
+
+@contextmanager
+def relay_sink() -> Iterator[RelaySink]:
+    """Start one, and stop it again."""
+    command = [sys.executable, "-m", "tests.bench.sink"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    try:
+        assert process.stdout is not None
+        smtp, control = process.stdout.readline().split()
+        yield RelaySink(int(smtp), int(control))
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def relay_progress(sink: RelaySink) -> Mapping[str, Any]:
+    """How many mails it has, and when the first and the last came, on the clock of `time.perf_counter`."""
+    async with await trio.open_tcp_stream("127.0.0.1", sink.control_port) as stream:
+        told: Mapping[str, Any] = json.loads(b"".join([data async for data in stream]))
+    return told

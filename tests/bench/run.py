@@ -1,7 +1,8 @@
-"""What e2ad does in a second, and what it costs: `python -m tests.bench.run [accept|webhook|socket|api|memory|serve]`.
+"""What e2ad does in a second, and what it costs: `python -m tests.bench.run [BENCH …]`.
 
-One JSON line a measurement, on stdout. Server, PostgreSQL and load share the machine, so read
-ratios and medians rather than single numbers. `--rounds N` repeats each measurement.
+Mail in: accept, webhook, socket, api. Mail out: send, inside, relay, holds. Besides: memory, serve. One
+JSON line a measurement, on stdout. Server, PostgreSQL and load share the machine, so read ratios and
+medians rather than single numbers. `--rounds N` repeats each measurement.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,24 @@ import trio
 
 from e2ad.dev import world
 from e2ad.mailauth.signer import load_private_key, sign
+from tests.bench import outbound
 from tests.bench.deployment import Deployment, deployment
-from tests.bench.peers import Api, LineStream, Sink, Timings, load_api, send_mail
+from tests.bench.peers import (
+    Api,
+    LineStream,
+    RelaySink,
+    Sink,
+    Timings,
+    load_api,
+    load_posts,
+    relay_sink,
+    report,
+    send_mail,
+)
 from tests.bench.serving import own_database, serving
 
 SENDER = b"ada@northwind.test"
+RELAYING = {"E2AD_RELAY_HOST": "127.0.0.1", "E2AD_RELAY_TLS": "none", "E2AD_GATE_SWEEP_SECONDS": "1"}
 FILLER = ("The quick brown fox jumps over the lazy dog, and the mail goes on and on. " * 2)[:76]
 
 
@@ -63,16 +78,12 @@ def mails(
     return made
 
 
-def report(name: str, **figures: Any) -> None:
-    """One line."""
-    print(json.dumps({"bench": name, **figures}), flush=True)
-
-
 class Bench:
     """Measurements against one deployment."""
 
-    def __init__(self, house: Deployment, rounds: int) -> None:
+    def __init__(self, house: Deployment, rounds: int, sink: RelaySink | None = None) -> None:
         self.house = house
+        self.sink = sink
         self.rounds = rounds
         self.key = (house.folder / "dev" / "world" / "rsa.pem").read_bytes()
 
@@ -210,7 +221,7 @@ class Bench:
 
         async with trio.open_nursery() as nursery:
             for _ in range(sockets):
-                nursery.start_soon(read, await self._raw_socket(to))
+                nursery.start_soon(read, await self.raw_socket(to))
             before = self.house.processor_seconds()
             began = time.perf_counter()
             await send_mail(self.house.smtp, 10, mails(count, 5000, tag="crowd"), lambda _: to)
@@ -227,7 +238,7 @@ class Bench:
             daemon_ms_per_mail=round(used / count * 1000, 2),
         )
 
-    async def _raw_socket(self, to: str) -> trio.SocketStream:
+    async def raw_socket(self, to: str) -> trio.SocketStream:
         """An open WebSocket whose frames nobody decodes."""
         stream = await trio.open_tcp_stream(*self.house.api)
         head = (
@@ -287,6 +298,15 @@ class Bench:
         to = await self.agent("memory")
         await send_mail(self.house.smtp, 50, mails(1000, 5000, tag="memory"), lambda _: to)
         loaded = self.house.resident_mb()
+        path = f"/v1/agents/{to}/messages"
+        await load_posts(
+            self.house.api,
+            self.house.api_key,
+            32,
+            2000,
+            lambda number: (path, outbound.draft(f"m{number}@northwind.test", number)),
+        )
+        sending = self.house.resident_mb()
         url = f"ws://{self.house.api[0]}:{self.house.api[1]}/v1/agents/{await self.agent('idle')}/ws"
         headers = [(b"Authorization", f"Bearer {self.house.api_key}".encode())]
         opened = 0
@@ -316,6 +336,7 @@ class Bench:
             "memory",
             idle_mb=idle,
             after_load_mb=loaded,
+            after_sends_mb=sending,
             socket_kb=round(grown * 1024 / 2000, 1),
             sockets=2000,
             sockets_opened_per_second=round(2000 / seconds, 1),
@@ -355,14 +376,18 @@ def main(arguments: Sequence[str]) -> None:
         "api": Bench.read,
         "memory": Bench.memory,
         "serve": Bench.serve,
+        **outbound.BENCHES,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", nargs="*", choices=[*benches, []])
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
     for name in options.bench or benches:
-        with deployment() as house:
-            trio.run(benches[name], Bench(house, options.rounds))
+        with ExitStack() as stack:
+            sink = stack.enter_context(relay_sink()) if name in outbound.BENCHES else None
+            settings = {} if sink is None else {**RELAYING, "E2AD_RELAY_PORT": str(sink.smtp_port)}
+            house = stack.enter_context(deployment(**settings))
+            trio.run(benches[name], Bench(house, options.rounds, sink))
 
 
 if __name__ == "__main__":

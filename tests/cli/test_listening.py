@@ -74,3 +74,16 @@ def test_a_whole_message() -> None:
     ):
         assert part in text
     assert "\x1b" not in text
+
+
+def test_a_message_of_ones_own_says_how_far_it_is() -> None:
+    out = io.StringIO()
+    sent = {**MESSAGE, "direction": "outbound", "authentication": None, "delivery_status": "bounced"}
+    show_message(Console(file=out, width=100, markup=False, highlight=False), sent)
+    assert "State:    bounced" in out.getvalue()
+    assert "verified" not in out.getvalue()
+
+
+@pytest.mark.parametrize("character", "\u202e\u2066\u200f\u061c\u200b\u2028\ufeff\u00ad")
+def test_nothing_turns_or_hides_what_is_read(character: str) -> None:
+    assert plain(f"a{character}b") == "a\N{REPLACEMENT CHARACTER}b"

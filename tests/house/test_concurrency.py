@@ -58,6 +58,8 @@ PASSES_A_NURSERY = {
     ("e2ad/api/front.py", "accept"): "connections outlive the accept loop that starts them",
     ("e2ad/api/front.py", "close"): "goodbyes are said in the nursery of those they are said to",
     ("e2ad/api/sockets.py", "handshake"): "the library's reader runs in the nursery of its connection",
+    ("e2ad/workers/dispatch_loop.py", "_claim_all"): "attempts outlive the claim that starts them",
+    ("e2ad/workers/dispatch_loop.py", "_claim"): "attempts outlive the claim that starts them",
     ("e2ad/workers/runner.py", "_claim_all"): "attempts outlive the claim that starts them",
     ("e2ad/workers/runner.py", "_claim"): "attempts outlive the claim that starts them",
     ("e2ad/workers/runner.py", "_start"): "attempts outlive the claim that starts them",

@@ -1,6 +1,7 @@
 """The client's own work: pages, parameters, failures."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +29,7 @@ def server() -> Iterator[Callable[[Callable[[str, str, bytes], Answer]], str]]:
                 self.end_headers()
                 self.wfile.write(text)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = do  # noqa: N815 - the library's names
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do  # noqa: N815 - the library's names
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -120,5 +121,54 @@ def test_fields_are_named(server: Callable[..., str]) -> None:
 
 
 def test_nobody_there() -> None:
-    with E2AClient("key", "http://127.0.0.1:1") as client, pytest.raises(E2AConnectionError, match=r"127\.0\.0\.1:1"):
+    with (
+        E2AClient("key", "http://127.0.0.1:1") as client,
+        pytest.raises(E2AConnectionError, match=r"127\.0\.0\.1:1") as caught,
+    ):
         client.info()
+    assert not caught.value.maybe_done
+
+
+def test_an_answer_that_is_lost_may_have_been_a_yes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with E2AClient("key", address, timeout_seconds=0.2) as client, pytest.raises(E2AConnectionError) as caught:
+            client.send_message("a@b.test", {"to": ["x@b.test"]}, idempotency_key="k")
+    assert caught.value.maybe_done
+
+
+def test_what_is_asked_of_mail_out(server: Callable[..., str]) -> None:
+    asked: list[tuple[str, str, bytes]] = []
+
+    def answer(method: str, path: str, body: bytes) -> Answer:
+        asked.append((method, path, body))
+        return 200, b'{"items": [], "next_cursor": null}'
+
+    with E2AClient("key", server(answer)) as client:
+        client.send_message("a@b.test", {}, idempotency_key="k", wait=True)
+        client.reply("a@b.test", "msg_1", {}, idempotency_key="k")
+        client.forward("a@b.test", "msg_1", {}, idempotency_key="k")
+        client.test_agent("a@b.test")
+        list(client.get_lifecycle("a@b.test", "msg_1"))
+        client.approve_review("msg_1", idempotency_key="k", subject="S")
+        client.reject_review("msg_1")
+        client.edit_review("msg_1", text="T")
+        client.put_protection("a@b.test", {"holds": {}})
+        list(client.list_suppressions())
+        client.add_suppression("a@b.test", "x@b.test")
+        client.remove_suppression("a@b.test", "x@b.test")
+    agent = "/v1/agents/a%40b.test"
+    assert asked == [
+        ("POST", f"{agent}/messages?wait=sent", b"{}"),
+        ("POST", f"{agent}/messages/msg_1/reply", b"{}"),
+        ("POST", f"{agent}/messages/msg_1/forward", b"{}"),
+        ("POST", f"{agent}/test", b"{}"),
+        ("GET", f"{agent}/messages/msg_1/lifecycle?limit=100", b""),
+        ("POST", "/v1/reviews/msg_1/approve", b'{"subject":"S"}'),
+        ("POST", "/v1/reviews/msg_1/reject", b"{}"),
+        ("PATCH", "/v1/reviews/msg_1", b'{"text":"T"}'),
+        ("PUT", f"{agent}/protection", b'{"holds":{}}'),
+        ("GET", "/v1/account/suppressions?limit=100", b""),
+        ("POST", f"{agent}/suppressions", b'{"address":"x@b.test"}'),
+        ("DELETE", f"{agent}/suppressions/x%40b.test?confirm=DELETE", b""),
+    ]

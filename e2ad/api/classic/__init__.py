@@ -2,7 +2,8 @@
 
 `framework` is to a route what `api.operation` and `api.dispatch` are to an operation: declaration, checks
 and answers, in the manner of this API. `paging` has its pages. Each other module is one resource:
-`meta`, `agents`, `messages`, `conversations`, `webhooks`, `events`, `signing_secrets`.
+`meta`, `agents`, `messages`, `sending`, `pending`, `conversations`, `domains`, `webhooks`, `events`,
+`signing_secrets`.
 
 Rules. Errors are one line of `text/plain`. A body's unknown members are ignored, missing ones are empty.
 The socket is for agents in `local` mode; in `cloud` mode mail goes to the agent's own URL. Whatever is

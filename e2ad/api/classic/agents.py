@@ -9,8 +9,10 @@ from e2ad.api.agents import registry
 from e2ad.api.classic.framework import TEXT, ClassicCall, classic
 from e2ad.api.dispatch import authorize
 from e2ad.api.operation import Result, Scope
-from e2ad.core.errors import Forbidden, InvalidRequest, NotFound, NotImplementedHere
+from e2ad.core.errors import Forbidden, InvalidRequest, NotFound
 from e2ad.core.events import rfc3339
+from e2ad.core.protection import Protection
+from e2ad.gateway import protection as protection_verbs
 from e2ad.gateway.agents import MODES, AgentDraft
 from e2ad.storage import agents as table
 from e2ad.storage.agents import Agent, Change
@@ -19,8 +21,6 @@ __all__ = ["ROUTES", "ClassicAgent", "create_agent", "delete_agent", "get_agent"
 
 LISTED: Final = 10_000
 """The classic list has no pages; this is where it ends."""
-HOLD_SECONDS: Final = 604_800
-HOLD_ACTION: Final = "reject"
 
 
 @frozen
@@ -112,18 +112,28 @@ async def get_agent(call: ClassicCall[None]) -> ClassicAgent:
 
 @classic("PUT", "/api/v1/agents/{email}", body=UpdateAgent)
 async def update_agent(call: ClassicCall[UpdateAgent]) -> ClassicAgent:
-    """Change mode and URL. `cloud` needs the URL in the same request, `local` clears it."""
-    agent = await _owned(call)
-    change = _change(call.body)
-    if _check_holds(call.body) and change is None:
-        return _view(agent)
-    if change is None:
-        raise InvalidRequest("nothing to update: send webhook_url or agent_mode")
+    """Change mode, URL and holds. `cloud` needs the URL in the same request, `local` clears it."""
+    agent, body = await _owned(call), call.body
+    change, account_id = _change(body), call.principal.account_id
+    speaks_of_holds = (body.hitl_enabled, body.hitl_ttl_seconds, body.hitl_expiration_action) != (UNSET, UNSET, UNSET)
+    if change is None and not speaks_of_holds:
+        raise InvalidRequest("nothing to update: send webhook_url, agent_mode or a hitl setting")
     try:
-        changed = await registry(call.services).update(call.principal.account_id, agent.email, change)
+        if speaks_of_holds:
+            # First: should the second change fail, mail is held too soon rather than let out too late.
+            await protection_verbs.change_holds(
+                call.services.db,
+                account_id,
+                agent.email,
+                required=None if body.hitl_enabled is UNSET else body.hitl_enabled,
+                ttl_seconds=None if body.hitl_ttl_seconds is UNSET else body.hitl_ttl_seconds,
+                on_expiry=None if body.hitl_expiration_action is UNSET else body.hitl_expiration_action,
+            )
+        if change is not None:
+            return _view(await registry(call.services).update(account_id, agent.email, change))
+        return _view(await registry(call.services).live(account_id, agent.email))
     except NotFound as error:
         raise _forbidden() from error
-    return _view(changed)
 
 
 @classic("DELETE", "/api/v1/agents/{email}")
@@ -159,26 +169,8 @@ def _change(body: UpdateAgent) -> Change | None:
     return Change(agent_mode="cloud", webhook_url=url)
 
 
-def _check_holds(body: UpdateAgent) -> bool:
-    """Whether the request speaks of holds; what it says must be what every agent has.
-
-    Raises:
-        InvalidRequest: a value that no hold could have.
-        NotImplementedHere: holds are asked for. Taking the setting and sending all the same
-            would let mail out that somebody believes to be held.
-    """
-    enabled, seconds, action = body.hitl_enabled, body.hitl_ttl_seconds, body.hitl_expiration_action
-    if seconds is not UNSET and not 1 <= seconds <= HOLD_SECONDS:
-        raise InvalidRequest(f"hitl_ttl_seconds must be between 1 and {HOLD_SECONDS}")
-    if action is not UNSET and action not in ("approve", "reject"):
-        raise InvalidRequest("hitl_expiration_action must be approve or reject")
-    wanted = (enabled or False, HOLD_SECONDS if seconds is UNSET else seconds, action or HOLD_ACTION)
-    if wanted != (False, HOLD_SECONDS, HOLD_ACTION):
-        raise NotImplementedHere("this deployment does not hold mail for approval: hitl settings cannot be changed")
-    return not (enabled is UNSET and seconds is UNSET and action is UNSET)
-
-
 def _view(agent: Agent) -> ClassicAgent:
+    protection = Protection.from_json(agent.protection)
     return ClassicAgent(
         id=agent.email,
         domain=agent.domain,
@@ -188,9 +180,9 @@ def _view(agent: Agent) -> ClassicAgent:
         agent_mode=agent.agent_mode,
         domain_verified=agent.domain_verified,
         created_at=rfc3339(agent.created_at),
-        hitl_enabled=False,
-        hitl_ttl_seconds=HOLD_SECONDS,
-        hitl_expiration_action=HOLD_ACTION,
+        hitl_enabled=protection.holds_everything,
+        hitl_ttl_seconds=protection.holds.ttl_seconds,
+        hitl_expiration_action=protection.holds.on_expiry,
     )
 
 

@@ -16,9 +16,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+import trio
 from attrs import evolve, frozen
 
-from e2ad.api.dispatch import authorize, run_bounded, take_poll, take_registration, with_headers
+from e2ad.api.dispatch import RELEASE_SECONDS, authorize, run_bounded, take_poll, take_registration, with_headers
 from e2ad.api.errors import challenge, log_accident, retry_headers, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
 from e2ad.api.operation import Result, Scope
@@ -27,7 +28,9 @@ from e2ad.api.shapes import BodyShape, Malformed
 from e2ad.core.address import fold_address
 from e2ad.core.errors import Failure, Forbidden, InvalidRequest, LimitExceeded, NotFound, Unauthorized, answer
 from e2ad.gateway.access import Principal
+from e2ad.gateway.idempotency import Claim, Replay
 from e2ad.gateway.limits import Allowance
+from e2ad.storage.pool import Executor
 
 __all__ = ["ClassicCall", "ClassicRoute", "classic", "encode_classic", "plain", "refusal"]
 
@@ -58,6 +61,7 @@ class ClassicCall(Generic[B]):
     client_address: str
     request_id: str
     _principal: Principal | None = None
+    claim: Claim | None = None
 
     @property
     def principal(self) -> Principal:
@@ -73,6 +77,17 @@ class ClassicCall(Generic[B]):
     def header(self, name: str) -> str | None:
         """A request header by any spelling of its name."""
         return self.headers.get(name.lower())
+
+    async def settle(self, executor: Executor, result: Result) -> Result:
+        """Store the answer under the request's Idempotency-Key, inside the caller's transaction.
+
+        Without a key this only encodes; see `api.operation.Call.settle`.
+        """
+        if result.encoded is None:
+            result = evolve(result, encoded=encode_classic(result.view))
+        if self.claim is not None:
+            await self.claim.finish(executor, result.status, result.content_type, result.body())
+        return result
 
 
 Handler = Callable[[ClassicCall[Any]], Awaitable[Any]]
@@ -92,6 +107,7 @@ class ClassicRoute:
     max_body: int
     poll: bool
     registration: bool
+    idempotent: bool
 
     def bind(self, services: Services) -> "ClassicEndpoint":
         """The route over its services."""
@@ -113,6 +129,7 @@ def classic(
     max_body: int = MAX_BODY,
     poll: bool = False,
     registration: bool = False,
+    idempotent: bool = False,
 ) -> Callable[[Handler], ClassicRoute]:
     """Declare a route.
 
@@ -121,6 +138,7 @@ def classic(
             is required is a rule of the handler, so that each rule has its own sentence.
         status: of a plain view. A handler returns a `Result` for another one, or a `str` for text.
         poll, registration: the rate limits that count this route, as in `api.operation`.
+        idempotent: honours `Idempotency-Key`; a repeat is answered with `Idempotent-Replayed: true`.
     """
 
     def declare(handler: Handler) -> ClassicRoute:
@@ -135,6 +153,7 @@ def classic(
             max_body=max_body,
             poll=poll,
             registration=registration,
+            idempotent=idempotent,
         )
 
     return declare
@@ -165,7 +184,7 @@ class ClassicEndpoint:
                 if self.route.poll:
                     allowance = await take_poll(self.services, principal)
                     allowance.check()
-            response = await run_bounded(self._handle(call), self.services)
+            response = await run_bounded(self._once(call, exchange.raw_path), self.services)
         except ClientGone:
             raise
         except Exception as raised:  # noqa: BLE001 - the one place where a surprise becomes an answer
@@ -197,17 +216,38 @@ class ClassicEndpoint:
             request_id=exchange.request_id,
         )
 
+    async def _once(self, call: ClassicCall[Any], route: str) -> Response:
+        """Run the handler, under the claim on the request's key where it has one; whatever fails frees the key."""
+        key = call.header("idempotency-key") if self.route.idempotent else None
+        if not key:
+            return await self._handle(call)
+        claimed = await self.services.idempotency.claim(
+            call.principal.account_id, key, f"{self.route.method} {route}", call.raw_body
+        )
+        if isinstance(claimed, Replay):
+            return Response(claimed.status, claimed.body, claimed.content_type, {"Idempotent-Replayed": "true"})
+        finished = False
+        try:
+            response = await self._handle(evolve(call, claim=claimed))
+            finished = response.status < 400
+            return response
+        finally:
+            if not finished:
+                with trio.move_on_after(RELEASE_SECONDS, shield=True):
+                    await claimed.release(self.services.db)
+
     async def _handle(self, call: ClassicCall[Any]) -> Response:
         match await self.route.handler(call):
             case Result() as result if result.encoded is None:
-                body = encode_classic(result.view)
-                return Response(result.status, body, result.content_type, result.headers)
+                result = await call.settle(self.services.db, result)
+                return Response(result.status, result.body(), result.content_type, result.headers)
             case Result() as result:
                 return Response(result.status, result.body(), result.content_type, result.headers)
             case str() as text:
                 return plain(self.route.status, text)
             case view:
-                return Response(self.route.status, encode_classic(view))
+                result = await call.settle(self.services.db, Result(self.route.status, view))
+                return Response(result.status, result.body())
 
 
 def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

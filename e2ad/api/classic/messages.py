@@ -7,6 +7,7 @@ from attrs import frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic
+from e2ad.api.classic.pending import HOLD_STATUSES
 from e2ad.api.message_views import read_status
 from e2ad.api.messages import page_of_messages
 from e2ad.api.operation import Scope
@@ -182,7 +183,7 @@ def summary(row: Summary) -> ClassicSummary:
         subject=row.subject,
         conversation_id=row.conversation_id,
         status=read_status(row.direction, unread=row.unread),
-        hitl_status=UNSET if inbound else (row.review_status or "sent"),
+        hitl_status=UNSET if inbound else HOLD_STATUSES[row.review_status],
         size_bytes=row.size_bytes or UNSET,
         labels=row.labels,
         created_at=seconds(rfc3339(row.created_at)),

@@ -145,7 +145,6 @@ async def test_put_switches_the_mode(client: Any) -> None:
         ({"hitl_ttl_seconds": 0}, 400),
         ({"hitl_ttl_seconds": 604801}, 400),
         ({"hitl_expiration_action": "ask"}, 400),
-        ({"hitl_enabled": True}, 501),
         ({"hitl_enabled": False, "hitl_ttl_seconds": 604800}, 200),
     ],
 )

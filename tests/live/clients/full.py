@@ -108,6 +108,18 @@ with E2AClient(api_key=key, base_url=base) as client:
     with E2AClient(api_key=key_made.key, base_url=base) as revoked:
         refused(E2AAuthError, revoked.account.get)
 
+    claimed = client.domains.create({"domain": "full.example"})
+    assert claimed.verification_token.startswith("e2a-verify="), claimed
+    assert claimed.capabilities.inbound == "pending", claimed
+    assert claimed.dns_records[0].purpose == "ownership"
+    assert client.domains.get("full.example").domain == "full.example"
+    assert "full.example" in [d.domain for d in client.domains.list()]
+    looked = client.domains.verify("full.example")
+    assert looked.verified, looked
+    assert client.domains.get("full.example").capabilities.outbound == "verified"
+    refused(E2AValidationError, client.domains.create, {"domain": "example"})
+    assert client.domains.delete("full.example").deleted
+
     client.messages.delete(email, message.id)
     assert [m.id for m in client.messages.list(email, deleted=True)] == [message.id]
     assert client.messages.restore(email, message.id).id == message.id

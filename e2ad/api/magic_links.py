@@ -1,0 +1,216 @@
+"""The links of a mailed request to review, as pages for a person without a credential.
+
+GET and HEAD show and change nothing, whatever reads the mail before its owner does; POST decides. The token is
+bound to the draft as it was when the mail was written: of a draft that was changed since, the page says so.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qs
+
+from attrs import frozen
+
+from e2ad.api.dispatch import run_bounded
+from e2ad.api.errors import log_accident, root_failure
+from e2ad.api.exchange import ClientGone, Exchange, Response
+from e2ad.api.review_pages import CSP, confirmation, message_page
+from e2ad.api.reviews import deciding
+from e2ad.api.services import Services
+from e2ad.core import errors
+from e2ad.core.errors import Failure, answer
+from e2ad.core.outbound import decode_draft
+from e2ad.core.review_links import Action, ReviewLink
+from e2ad.gateway import mint
+from e2ad.gateway.limits import address_subject
+from e2ad.gateway.reviews import MAX_REASON, Reviewer
+from e2ad.storage import reviews as storage
+from e2ad.storage.reviews import Linked
+
+__all__ = ["MagicLink", "endpoints"]
+
+MAX_FORM: Final = 65_536
+PER_MINUTE: Final = 120
+"""Of one client address: the only bound on somebody without a credential."""
+WINDOW_SECONDS: Final = 60
+DEFAULT_REASON: Final = "magic-link rejection"
+PREFIXES: Final = ("/v1", "/api/v1")
+METHODS: Final = ("GET", "HEAD", "POST")
+REFUSED_METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS")
+HTML: Final = "text/html; charset=utf-8"
+
+_SECURITY: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": CSP,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+_INVALID: Final = "The link is not valid. Copy it whole from the mail, or decide in the dashboard."
+
+
+class _Refused(Exception):
+    """A page that says why nothing happens."""
+
+    def __init__(self, status: int, heading: str, *sentences: str) -> None:
+        super().__init__(heading)
+        self.status = status
+        self.heading = heading
+        self.sentences = sentences
+
+
+@frozen
+class _Opened:
+    """A link that may decide."""
+
+    link: ReviewLink
+    found: Linked
+    sha256: bytes
+
+
+@frozen
+class MagicLink:
+    """Answers the links of one action."""
+
+    services: Services
+    action: Action
+
+    async def respond(self, exchange: Exchange, path: Mapping[str, str]) -> Response:
+        """A page, whatever happens.
+
+        Raises:
+            ClientGone: nobody is left to be answered.
+        """
+        if exchange.method not in METHODS:
+            # What was sent is read, so that the connection can go on.
+            page = _page(405, "This link cannot do that", "Open it in a browser.")
+            return Response(page.status, page.body, page.content_type, {**page.headers, "Allow": ", ".join(METHODS)})
+        try:
+            subject = address_subject("review_link", exchange.client_address)
+            (await self.services.limits.take(subject, PER_MINUTE, WINDOW_SECONDS)).check()
+            return await run_bounded(self._answer(exchange), self.services)
+        except ClientGone:
+            raise
+        except _Refused as refused:
+            return _page(refused.status, refused.heading, *refused.sentences)
+        except Exception as raised:  # noqa: BLE001 - the one place where a surprise becomes a page
+            error = root_failure(raised)
+            if isinstance(error, _Refused):
+                return _page(error.status, error.heading, *error.sentences)
+            log_accident(error, exchange, f"magic link {self.action}")
+            return _trouble(error)
+
+    async def _answer(self, exchange: Exchange) -> Response:
+        if exchange.method == "POST":
+            form = await _form(exchange)
+            opened = await self._open(form.get("t") or form.get("token") or "")
+            return await self._decide(opened, form.get("reason", ""))
+        query = exchange.query()
+        token = query.get("t") or query.get("token") or ""
+        opened = await self._open(token)
+        shown = await storage.show(self.services.db, opened.found.account_id, opened.link.message_id)
+        if shown is None or shown.draft is None:
+            raise _gone()
+        page = confirmation(shown, decode_draft(shown.draft), self.action, token, path=exchange.raw_path)
+        return Response(200, page.encode(), HTML, _SECURITY)
+
+    async def _open(self, token: str) -> _Opened:
+        """The hold that a token is about, if it may decide about it.
+
+        Raises:
+            _Refused: it may not.
+        """
+        link = ReviewLink.claimed(token)
+        if link is None:
+            raise _Refused(400, "This link is not valid", _INVALID)
+        found = await storage.by_link(self.services.db, link.message_id)
+        if found is None or found.trashed:
+            raise _gone()
+        secrets = self.services.keys.secrets
+        signed = [sha256 for sha256 in found.sha256s if link.is_signed(secrets, token, sha256)]
+        if not signed or link.action != self.action:
+            raise _Refused(400, "This link is not valid", _INVALID)
+        if mint.now().timestamp() >= link.expires_at:
+            raise _Refused(410, "This link has expired", "The time to decide about the mail is over.")
+        if found.review_status != "pending_review":
+            raise _decided(found.review_status)
+        if signed[-1] != found.sha256s[-1]:
+            raise _Refused(
+                409,
+                "The mail was changed",
+                "It was edited after this link was sent, so the link is no longer about what would leave.",
+                "Nothing was decided. Look at the mail as it is now in the dashboard.",
+            )
+        return _Opened(link, found, signed[-1])
+
+    async def _decide(self, opened: _Opened, reason: str) -> Response:
+        account_id, message_id = opened.found.account_id, opened.link.message_id
+        reviewer, verbs = Reviewer("link", account_id), deciding(self.services)
+        if self.action == "reject":
+            reason = reason.strip()[:MAX_REASON] or DEFAULT_REASON
+            await verbs.reject(account_id, message_id, reviewer, reason=reason, seen=opened.sha256)
+            return _page(200, "Rejected", "The mail will not be sent.")
+        approved = await verbs.approve(account_id, message_id, reviewer, seen=opened.sha256)
+        if approved.accepted is not None and approved.accepted.scheduled_at is not None:
+            at = approved.accepted.scheduled_at
+            return _page(200, "Approved", f"The mail leaves at {at:%Y-%m-%d %H:%M} UTC.")
+        return _page(200, "Approved", "The mail is on its way.")
+
+
+def endpoints(services: Services) -> list[tuple[str, str, MagicLink]]:
+    """Both actions under the paths of both APIs."""
+    approve, reject = MagicLink(services, "approve"), MagicLink(services, "reject")
+    return [
+        (method, f"{prefix}/{one.action}", one)
+        for prefix in PREFIXES
+        for one in (approve, reject)
+        for method in (*METHODS, *REFUSED_METHODS)
+    ]
+
+
+def _page(status: int, heading: str, *sentences: str) -> Response:
+    return Response(status, message_page(heading, sentences).encode(), HTML, _SECURITY)
+
+
+def _gone() -> _Refused:
+    return _Refused(404, "There is no such mail", "It was deleted, or its agent is in the trash.")
+
+
+def _decided(status: str | None) -> _Refused:
+    said = {
+        "review_rejected": "It was rejected and will not be sent.",
+        "review_expired_rejected": "The time to decide ran out, and it was rejected.",
+        "review_expired_approved": "The time to decide ran out, and it was approved.",
+    }.get(status or "", "It was approved.")
+    return _Refused(409, "This mail is decided already", said)
+
+
+def _trouble(error: BaseException) -> Response:
+    """What stands in the way of a decision. Nothing was decided."""
+    status = answer(error).status
+    match error:
+        case errors.MessageNotPending():
+            return _page(409, "This mail is decided already", "Somebody else, or the clock, was faster.")
+        case errors.NotFound():
+            gone = _gone()
+            return _page(gone.status, gone.heading, *gone.sentences)
+        case errors.Conflict():
+            return _page(409, "The mail was changed", "Nothing was decided. Look at it in the dashboard.")
+        case Failure() if status < 500:
+            return _page(status, "The mail cannot be sent now", error.message, "Nothing was decided; it stays held.")
+        case _:
+            return _page(status, "Something went wrong here", "Nothing was decided. Please try again in a moment.")
+
+
+async def _form(exchange: Exchange) -> dict[str, str]:
+    media_type = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw = await exchange.read_body(MAX_FORM)
+    if media_type not in ("", "application/x-www-form-urlencoded"):
+        raise _Refused(400, "This link is not valid", _INVALID)
+    try:
+        fields = parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError as error:
+        raise _Refused(400, "This link is not valid", _INVALID) from error
+    return {name: values[0].replace("\0", "") for name, values in fields.items()}

@@ -1,0 +1,141 @@
+"""The pages behind a mailed link: small, without a script, readable on a telephone and by a screen reader.
+
+Everything that an agent or a stranger wrote is escaped, and what could not be seen is made visible.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from e2ad.core.html_text import html_to_text
+from e2ad.core.legible import legible
+from e2ad.core.outbound import Draft
+from e2ad.core.review_links import Action
+from e2ad.storage.reviews import Shown
+
+__all__ = ["CSP", "confirmation", "message_page"]
+
+SHOWN_CHARACTERS: Final = 200_000
+SHOWN_FINDINGS: Final = 60
+
+CSP: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex, nofollow">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1d2733; --soft: #55606c; --line: #d4dae0; --paper: #f6f8fa; --card: #fff;
+  --yes: #146c43; --no: #a61e2d; --ring: #1f6feb; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6ebf0; --soft: #a3afbb; --line: #2c3742; --paper: #12181f;
+  --card: #1a222b; --yes: #1f8a57; --no: #c23345; --ring: #6cb0ff; }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }}
+main {{ max-width: 42rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }}
+h1 {{ font-size: 1.35rem; margin: 0 0 1rem; }}
+h2 {{ font-size: 1rem; margin: 1.5rem 0 .5rem; }}
+section {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; }}
+dl {{ margin: 0; }} dt {{ color: var(--soft); font-size: .875rem; }}
+dd {{ margin: 0 0 .6rem; overflow-wrap: anywhere; }}
+pre {{ margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
+  white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }}
+ul {{ margin: 0; padding-left: 1.2rem; overflow-wrap: anywhere; }}
+label {{ display: block; margin: 1.5rem 0 .35rem; }}
+textarea {{ width: 100%; min-height: 5rem; padding: .6rem; font: inherit; color: inherit; background: var(--card);
+  border: 1px solid var(--line); border-radius: 8px; }}
+button {{ width: 100%; margin-top: 1.25rem; padding: .85rem 1rem; font: inherit; font-weight: 600; color: #fff;
+  border: 0; border-radius: 8px; cursor: pointer; }}
+.approve {{ background: var(--yes); }} .reject {{ background: var(--no); }}
+:focus-visible {{ outline: 3px solid var(--ring); outline-offset: 2px; }}
+p {{ margin: .75rem 0; }} .soft {{ color: var(--soft); font-size: .9rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{heading}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+
+
+def message_page(heading: str, sentences: Sequence[str]) -> str:
+    """A page that says something: what was decided, or why nothing was."""
+    content = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return _PAGE.format(title=escape(heading), heading=escape(heading), content=content)
+
+
+def confirmation(shown: Shown, draft: Draft, action: Action, token: str, *, path: str) -> str:
+    """The held mail whole, and the button that decides. Opening it decides nothing.
+
+    Args:
+        path: where the form goes.
+    """
+    heading = "Approve this mail?" if action == "approve" else "Reject this mail?"
+    parts = [_envelope(shown, draft), _bodies(draft), _findings(shown)]
+    form = [f'<form method="post" action="{escape(path)}">', f'<input type="hidden" name="t" value="{escape(token)}">']
+    if action == "reject":
+        form.append('<label for="reason">Reason, for your agent (optional)</label>')
+        form.append('<textarea id="reason" name="reason" maxlength="2000"></textarea>')
+    does = "Approve and send" if action == "approve" else "Reject for good"
+    form.append(f'<button class="{action}" type="submit">{does}</button></form>')
+    form.append('<p class="soft">Nothing has happened yet. This link works once.</p>')
+    return _PAGE.format(title=heading, heading=heading, content="\n".join([*filter(None, parts), *form]))
+
+
+def _envelope(shown: Shown, draft: Draft) -> str:
+    rows = [("Agent", [draft.agent_email])]
+    rows += [(name, list(who)) for name, who in (("To", draft.to), ("Cc", draft.cc), ("Bcc", draft.bcc)) if who]
+    if draft.reply_to:
+        rows.append(("Answers go to", list(draft.reply_to)))
+    rows.append(("Subject", [draft.subject or "(no subject)"]))
+    if draft.attachments:
+        files = [f"{one.filename} ({one.content_type}, {len(one.data):,} bytes)" for one in draft.attachments]
+        rows.append(("Files", files))
+    if draft.send_at is not None:
+        rows.append(("Leaves at", [f"{draft.send_at:%Y-%m-%d %H:%M} UTC"]))
+    if shown.reason is not None:
+        rows.append(("Why it is held", [shown.reason["summary"]]))
+    if shown.review_expires_at is not None:
+        rows.append(("Decide by", [f"{shown.review_expires_at:%Y-%m-%d %H:%M} UTC"]))
+    listed = "".join(
+        f"<dt>{name}</dt>" + "".join(f"<dd>{_safe(value)}</dd>" for value in values) for name, values in rows
+    )
+    return f'<section aria-label="The mail"><dl>{listed}</dl></section>'
+
+
+def _bodies(draft: Draft) -> str:
+    parts = [f"<h2>Text</h2>\n<pre>{_lines(draft.text)}</pre>"]
+    if draft.html is not None:
+        parts.append(
+            "<h2>HTML part, as text</h2>\n"
+            '<p class="soft">Recipients may see this part instead of the text above.</p>\n'
+            f"<pre>{_lines(html_to_text(draft.html).text)}</pre>"
+        )
+    return "\n".join(parts)
+
+
+def _findings(shown: Shown) -> str:
+    summaries = [finding["summary"] for finding in (shown.findings or [])[:SHOWN_FINDINGS]]
+    if not summaries:
+        return ""
+    items = "".join(f"<li>{_safe(summary)}</li>" for summary in summaries)
+    return f"<h2>What was noticed</h2>\n<ul>{items}</ul>"
+
+
+def _safe(text: str) -> str:
+    return f"<bdi>{escape(legible(text))}</bdi>"
+
+
+def _lines(text: str) -> str:
+    shown = "\n".join(escape(legible(line)) for line in text[:SHOWN_CHARACTERS].splitlines())
+    if len(text) > SHOWN_CHARACTERS:
+        shown += f"\n\n[{len(text) - SHOWN_CHARACTERS:,} more characters are not shown here]"
+    return shown

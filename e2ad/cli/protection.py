@@ -1,0 +1,145 @@
+"""`e2a protection`: what an agent may do without being asked."""
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, Final
+
+import click
+
+from e2ad.cli.context import Context, command, json_option, print_json
+
+__all__ = ["protection"]
+
+POLICIES: Final = ("open", "allowlist", "domain")
+ACTIONS: Final = ("flag", "review", "block")
+CLASSES: Final = ("operator_list", "correspondent", "participant", "content", "unseen")
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _seconds(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    """90m, 12h, 7d, or seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+)([smhd]?)", value.strip())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no time; write 90m, 12h or 7d")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+@click.group()
+def protection() -> None:
+    """What an agent may do without asking a person."""
+
+
+@protection.command("show")
+@click.argument("agent", required=False)
+@json_option
+@command
+def protection_show(context: Context, agent: str | None, as_json: bool) -> None:
+    """The rules of an agent."""
+    email = context.agent(agent)
+    _show(context, email, context.client.get_protection(email), as_json=as_json)
+
+
+@protection.command("set")
+@click.argument("agent", required=False)
+@click.option("--require-review/--no-require-review", default=None, help="Hold every mail it sends.")
+@click.option("--policy", type=click.Choice(POLICIES), help="To whom it may write.")
+@click.option("--action", type=click.Choice(ACTIONS), help="What is done with mail to others.")
+@click.option("--allow", multiple=True, metavar="WHO", help="Add an address or a domain to its list.")
+@click.option("--disallow", multiple=True, metavar="WHO", help="Take one off the list.")
+@click.option("--provenance", multiple=True, metavar="CLASS=ACTION", help=f"CLASS: {', '.join(CLASSES)}.")
+@click.option("--inbound-policy", type=click.Choice(POLICIES), help="Who may write to it.")
+@click.option("--inbound-action", type=click.Choice(ACTIONS), help="What is done with mail of others.")
+@click.option("--inbound-allow", multiple=True, metavar="WHO", help="Add an address or a domain to that list.")
+@click.option("--inbound-disallow", multiple=True, metavar="WHO", help="Take one off that list.")
+@click.option("--ttl", callback=_seconds, metavar="TIME", help="How long a hold lasts: 90m, 12h, 7d.")
+@click.option("--on-expiry", type=click.Choice(["approve", "reject"]), help="What happens when nobody decides.")
+@click.option("--notify/--no-notify", default=None, help="Mail the owner about each hold.")
+@json_option
+@command
+def protection_set(context: Context, /, agent: str | None, as_json: bool, **options: Any) -> None:
+    """Change an agent's rules; what is not given stays."""
+    if all(value in (None, ()) for value in options.values()):
+        raise click.UsageError("nothing to change; see: e2a protection set --help")
+    email = context.agent(agent)
+    wanted = changed(context.client.get_protection(email), options)
+    _show(context, email, context.client.put_protection(email, wanted), as_json=as_json)
+
+
+def changed(view: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole configuration to put in the place of `view`.
+
+    Raises:
+        click.UsageError: a provenance rule is none.
+    """
+    wanted: dict[str, Any] = deepcopy(dict(view))
+    outbound, holds = wanted["outbound"], wanted["holds"]
+    for direction, prefix in (("outbound", ""), ("inbound", "inbound_")):
+        gate = wanted[direction]["gate"]
+        for leaf in ("policy", "action"):
+            if options[f"{prefix}{leaf}"] is not None:
+                gate[leaf] = options[f"{prefix}{leaf}"]
+        listed = dict.fromkeys(gate.get("allowlist") or [])
+        listed |= dict.fromkeys(options[f"{prefix}allow"])
+        gone = {one.lower() for one in options[f"{prefix}disallow"]}
+        gate["allowlist"] = [one for one in listed if one.lower() not in gone]
+    if options["require_review"] is not None:
+        outbound["require_review"] = options["require_review"]
+    for rule in options["provenance"]:
+        name, _, action = rule.partition("=")
+        if name not in CLASSES or action not in ("allow", "review", "block"):
+            raise click.UsageError(f"{rule!r}: write CLASS=allow, CLASS=review or CLASS=block; {', '.join(CLASSES)}")
+        outbound.setdefault("provenance", {})[name] = action
+    if options["ttl"] is not None:
+        holds["ttl_seconds"] = options["ttl"]
+    if options["on_expiry"] is not None:
+        holds["on_expiry"] = options["on_expiry"]
+    if options["notify"] is not None:
+        holds["suppress_notifications"] = not options["notify"]
+    return wanted
+
+
+def _show(context: Context, email: str, view: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(view)
+        return
+    context.say(email)
+    for line in described(view):
+        context.say(f"  {line}")
+
+
+def described(view: Mapping[str, Any]) -> list[str]:
+    """The rules in sentences."""
+    inbound, outbound, holds = view["inbound"], view["outbound"], view["holds"]
+    lines = ["sends:    every mail is held for review"] if outbound.get("require_review") else []
+    lines.append(f"writes to {_gate(outbound['gate'])}")
+    for name, action in (outbound.get("provenance") or {}).items():
+        if action:
+            lines.append(f"          recipients of class {name}: {action}")
+    lines.append(f"hears     {_gate(inbound['gate'])}")
+    ttl = int(holds.get("ttl_seconds", 604_800))
+    ending = "sent or released" if holds.get("on_expiry") == "approve" else "rejected"
+    lines.append(f"a hold    lasts {_span(ttl)}, then it is {ending}")
+    lines.append(
+        f"owner     {'gets no mail' if holds.get('suppress_notifications') else 'gets a mail'} about each hold"
+    )
+    return lines
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    what = {"open": "anybody", "domain": "its own domain", "allowlist": "its list"}[gate.get("policy", "open")]
+    if gate.get("policy", "open") == "open":
+        return what
+    listed = gate.get("allowlist") or []
+    names = f" ({', '.join(listed) or 'empty'})" if gate["policy"] == "allowlist" else ""
+    ending = {"flag": "is marked", "review": "is held for review", "block": "is refused"}[gate.get("action", "flag")]
+    return f"{what}{names}; other mail {ending}"
+
+
+def _span(seconds: int) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,37 @@
+"""How far a mail out is, in words."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["CAPTURED", "state_of"]
+
+CAPTURED: Final = "captured"
+"""How the detail of a mail begins that went nowhere, since there is no relay."""
+
+_STYLES: Final = {
+    "delivered": "green",
+    "sent": "green",
+    "failed": "red",
+    "bounced": "red",
+    "complained": "red",
+    "rejected": "red",
+    "outcome unknown": "red",
+    "deferred": "yellow",
+    "held for review": "yellow",
+}
+
+
+def state_of(message: Mapping[str, Any]) -> tuple[str, str]:
+    """How far a mail out is, in words, and the style to say it in."""
+    review = message.get("review_status") or ""
+    if review == "pending_review":
+        words = "held for review"
+    elif review in ("review_rejected", "review_expired_rejected"):
+        words = "rejected"
+    else:
+        words = str(message.get("delivery_status") or "accepted").replace("_", " ")
+        if words == "sent" and str(message.get("delivery_detail") or "").startswith(CAPTURED):
+            words = CAPTURED
+        if words == "accepted" and message.get("scheduled_at"):
+            words = f"scheduled for {message['scheduled_at']}"
+    return words, _STYLES.get(words, "dim")

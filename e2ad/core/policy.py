@@ -1,0 +1,257 @@
+"""The judgement of the gate, pure: may this mail pass, does a person decide, or is it refused?
+
+Both directions come through here. What is judged are parsed addresses, compared as a whole and in one
+spelling, so that a display name, letter case or a Unicode domain is no way around a list. Anything that
+merely resembles a listed address, such as one with a plus-tag, is another address.
+
+Several reasons may speak against one mail: the strongest decides (block, review, flag), all are kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from attrs import field, frozen
+
+from e2ad.core.outbound import Draft
+from e2ad.core.protection import Gate, Protection
+from e2ad.core.provenance import Provenance, Sighting, action_for, comparable
+
+__all__ = [
+    "AGENT_LOOP",
+    "Blocked",
+    "Finding",
+    "Held",
+    "HoldReason",
+    "Passed",
+    "asks_provenance",
+    "judge_inbound",
+    "judge_outbound",
+]
+
+Action = Literal["flag", "review", "block"]
+
+AGENT_LOOP: Final = "agent_loop"
+REQUIRED: Final = "review_required"
+RECIPIENT: Final = "recipient_not_allowed"
+PROVENANCE: Final = "recipient_provenance"
+SENDER: Final = "sender_not_allowed"
+
+_STRENGTH: Final[Mapping[str | None, int]] = {None: 0, "allow": 0, "flag": 1, "review": 2, "block": 3}
+_CLASS_TEXT: Final = {
+    Provenance.OPERATOR_LIST: "listed by the operator",
+    Provenance.CORRESPONDENT: "wrote to this agent before, authenticated",
+    Provenance.PARTICIPANT: "takes part in this conversation",
+    Provenance.CONTENT: "was seen only inside the content of a mail",
+    Provenance.UNSEEN: "was never seen by this agent before",
+}
+
+
+@frozen
+class HoldReason:
+    """Why a mail waits for a person (contract: HoldReasonView).
+
+    Attributes:
+        type: `gate` for a list of senders or recipients, `send` for an agent whose every mail is held.
+        code: what exactly, for machines; an open set.
+        summary: one sentence for the reviewer.
+        detail: more of it, where there is more.
+    """
+
+    type: Literal["gate", "scan", "send", "unknown"]
+    code: str
+    summary: str
+    detail: str | None = None
+
+
+@frozen
+class Finding:
+    """One thing that was noticed. `action` None: noted, and nothing follows from it.
+
+    `address` is whom it is about; `message_id` and `place` say where that address was seen, and `provenance`
+    is the class that follows from it.
+    """
+
+    source: str
+    action: Action | None
+    detector: str
+    summary: str
+    address: str | None = None
+    message_id: str | None = None
+    place: str | None = None
+    provenance: str | None = None
+
+
+@frozen
+class Passed:
+    """It goes through. `flag_reason` is set where it is marked; `classes` is the provenance by address, if asked."""
+
+    flag_reason: str | None = None
+    classes: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class Held:
+    """A person decides."""
+
+    reason: HoldReason
+    findings: tuple[Finding, ...]
+    classes: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class Blocked:
+    """It goes nowhere. `source` is `gate` or `scan`."""
+
+    reason: str
+    source: str
+    findings: tuple[Finding, ...] = ()
+
+
+@frozen
+class _Objection:
+    action: Action
+    reason: HoldReason
+    findings: tuple[Finding, ...]
+
+
+def asks_provenance(protection: Protection) -> bool:
+    """Can it matter where a recipient is known from? Where every class is allowed, nobody needs to look."""
+    return any(_action(protection, name) != "allow" for name in _CLASS_TEXT)
+
+
+def judge_outbound(
+    draft: Draft,
+    protection: Protection,
+    sightings: Sequence[Sighting],
+    *,
+    own_domains: Sequence[str],
+    max_agent_hops: int,
+) -> Passed | Held | Blocked:
+    """What becomes of a mail that an agent wants to send.
+
+    Args:
+        sightings: where each recipient is known from; empty when nobody asked.
+        own_domains: the domain of the agent's address, and the registered one that it is under: the policy
+            `domain` means either.
+        max_agent_hops: mails in a row from agent to agent, with no person between, that may pass.
+    """
+    objections: list[_Objection] = []
+    if draft.hops > max_agent_hops:
+        objections.append(_loop(draft.hops, max_agent_hops))
+    if protection.outbound.require_review:
+        objections.append(
+            _Objection("review", HoldReason("send", REQUIRED, "every mail of this agent is reviewed"), ())
+        )
+    misses = _missed(draft.recipients, protection.outbound.gate, own_domains)
+    if misses:
+        objections.append(_recipients(protection.outbound.gate, misses))
+    objections.extend(_provenance(protection, sightings, draft.agent_email))
+    noted = tuple(
+        _seen(sighting, None) for sighting in sightings if _action(protection, sighting.provenance) == "allow"
+    )
+    return _strongest(objections, noted, {seen.address: seen.provenance.value for seen in sightings})
+
+
+def judge_inbound(
+    gate: Gate, *, header_from: str | None, verified_domain: str | None, own_domains: Sequence[str]
+) -> Passed | Held | Blocked:
+    """What becomes of a mail to an agent.
+
+    A list of senders is worth what their authentication is: without a DMARC pass nobody is on it.
+
+    Args:
+        header_from: the author's address, or None.
+        verified_domain: its domain where DMARC passed, else None.
+        own_domains: as in `judge_outbound`.
+    """
+    if gate.policy == "open":
+        return Passed()
+    if header_from is None:
+        summary = "the mail has no author that could be listed"
+    elif verified_domain is None:
+        summary = f"{header_from} is not authenticated: DMARC did not pass"
+    elif not _missed((header_from,), gate, (*own_domains, *gate.allowlist) if gate.policy == "domain" else own_domains):
+        return Passed()
+    else:
+        summary = f"{header_from} is not on the {_list_name(gate)}"
+    finding = Finding("gate", gate.action, "sender_gate", summary, address=header_from)
+    return _strongest([_Objection(gate.action, HoldReason("gate", SENDER, summary), (finding,))], (), {})
+
+
+def _strongest(
+    objections: Sequence[_Objection], noted: tuple[Finding, ...], classes: Mapping[str, str]
+) -> Passed | Held | Blocked:
+    if not objections:
+        return Passed(classes=classes)
+    # The first of the strongest: the order in which they were raised is that of importance.
+    worst = max(objections, key=lambda objection: _STRENGTH[objection.action])
+    findings = (*(finding for objection in objections for finding in objection.findings), *noted)
+    if worst.action == "block":
+        return Blocked(worst.reason.summary, "gate", findings)
+    if worst.action == "review":
+        return Held(worst.reason, findings, classes)
+    return Passed(worst.reason.summary, classes)
+
+
+def _loop(hops: int, most: int) -> _Objection:
+    summary = f"{most} mails went from agent to agent in a row: a person decides whether they go on"
+    finding = Finding("gate", "review", AGENT_LOOP, f"mail number {hops} with no person between")
+    return _Objection("review", HoldReason("gate", AGENT_LOOP, summary), (finding,))
+
+
+def _recipients(gate: Gate, misses: Sequence[str]) -> _Objection:
+    listed = _list_name(gate)
+    summary = f"{misses[0]} is not on the {listed}"
+    if len(misses) > 1:
+        summary = f"{misses[0]} and {len(misses) - 1} more are not on the {listed}"
+    findings = tuple(
+        Finding("gate", gate.action, "recipient_gate", f"{address} is not on the {listed}", address=address)
+        for address in misses
+    )
+    return _Objection(gate.action, HoldReason("gate", RECIPIENT, summary), findings)
+
+
+def _list_name(gate: Gate) -> str:
+    return "agent's own domain" if gate.policy == "domain" else "allowlist"
+
+
+def _missed(addresses: Sequence[str], gate: Gate, own_domains: Sequence[str]) -> list[str]:
+    if gate.policy == "open":
+        return []
+    listed = frozenset(own_domains if gate.policy == "domain" else gate.allowlist)
+    return [address for address in addresses if not _is_listed(address, listed, whole=gate.policy == "allowlist")]
+
+
+def _is_listed(address: str, listed: frozenset[str], *, whole: bool) -> bool:
+    form = comparable(address)
+    return form[form.rfind("@") + 1 :] in listed or (whole and form in listed)
+
+
+def _provenance(protection: Protection, sightings: Sequence[Sighting], own: str) -> list[_Objection]:
+    objections = []
+    for sighting in sightings:
+        action = _action(protection, sighting.provenance)
+        if action != "allow" and sighting.address != own:
+            finding = _seen(sighting, action)
+            objections.append(_Objection(action, HoldReason("gate", PROVENANCE, finding.summary), (finding,)))
+    return objections
+
+
+def _action(protection: Protection, provenance: Provenance) -> Literal["allow", "review", "block"]:
+    return action_for(provenance, protection.outbound.provenance, protection.gate_is_on)
+
+
+def _seen(sighting: Sighting, action: Literal["review", "block"] | None) -> Finding:
+    summary = f"{sighting.address} {_CLASS_TEXT[sighting.provenance]}"
+    if sighting.resembles is not None:
+        summary = f"{sighting.address} looks like {sighting.resembles} but is not it"
+    return Finding(
+        "gate",
+        action,
+        "provenance",
+        summary,
+        address=sighting.address,
+        message_id=sighting.message_id,
+        place=sighting.place,
+        provenance=sighting.provenance.value,
+    )

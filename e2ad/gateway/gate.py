@@ -1,0 +1,53 @@
+"""The gate of mail out: what the owner's policy says of one draft, before it is accepted.
+
+The judgement itself is pure (`core.policy`); here is what it has to know of the past: where
+each recipient is known from. That is asked only where the policy could make something of it.
+"""
+
+from e2ad.core.outbound import Draft
+from e2ad.core.policy import (
+    Blocked,
+    Finding,
+    Held,
+    HoldReason,
+    Passed,
+    asks_provenance,
+    judge_outbound,
+)
+from e2ad.core.provenance import Sighting
+from e2ad.gateway import provenance
+from e2ad.storage.pool import Executor
+from e2ad.storage.sending import Survey
+
+__all__ = ["Blocked", "Finding", "Held", "HoldReason", "Passed", "judge"]
+
+
+async def judge(executor: Executor, survey: Survey, draft: Draft, *, max_agent_hops: int) -> Passed | Held | Blocked:
+    """May this draft leave, does a person decide, or is it refused?
+
+    Args:
+        survey: of the agent and its recipients.
+        draft: with its conversation, parent and `hops` set.
+        max_agent_hops: `config.gate.max_agent_hops`.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    sightings: tuple[Sighting, ...] = ()
+    if asks_provenance(survey.protection):
+        sightings = await provenance.classify(
+            executor,
+            survey.account_id,
+            survey.agent_email,
+            conversation_id=draft.conversation_id,
+            parent_id=draft.parent_id,
+            recipients=draft.recipients,
+            allowlist=survey.protection.outbound.gate.allowlist,
+        )
+    return judge_outbound(
+        draft,
+        survey.protection,
+        sightings,
+        own_domains=(survey.domain, survey.registered_domain),
+        max_agent_hops=max_agent_hops,
+    )

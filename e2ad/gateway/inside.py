@@ -1,0 +1,172 @@
+"""Mail from one agent to another: delivered here, by the same way that mail from outside goes in.
+
+Nobody has to prove anything by DNS: the sender is an agent that this deployment has authenticated
+itself, and the evidence says so. The dedupe of the intake makes it exactly once, however often it is tried.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+import trio
+from attrs import field, frozen
+
+from e2ad.core import errors, mime
+from e2ad.core.address import NULL_PATH, AddressError, ReversePath, parse_mailbox
+from e2ad.core.authentication import (
+    AlignedBy,
+    Authentication,
+    DkimResult,
+    DkimStatus,
+    DmarcResult,
+    DmarcStatus,
+    SpfResult,
+    SpfStatus,
+)
+from e2ad.core.message import Envelope, ParsedMessage, Peer, Recipient
+from e2ad.gateway.arrivals import Incoming, Inside
+from e2ad.gateway.directory import Directory
+from e2ad.gateway.intake import Intake
+
+__all__ = ["InsideMail", "InsideOutcome", "Later", "Taken", "TurnedAway", "evidence"]
+
+LARGE_BYTES: Final = 32 * 1024
+"""As in `gateway.receive`: more is parsed off the event loop."""
+_DETAIL: Final = "an agent of this deployment"
+
+
+@frozen
+class Taken:
+    """It is in the inbox, as this message."""
+
+    message_id: str
+
+
+@frozen
+class TurnedAway:
+    """It never will be."""
+
+    code: int
+    enhanced: str
+    why: str
+
+
+@frozen
+class Later:
+    """Not now. `outage`: it is our trouble and not that of the recipient."""
+
+    code: int
+    enhanced: str
+    why: str
+    outage: bool
+
+
+InsideOutcome: TypeAlias = Taken | TurnedAway | Later
+
+
+def evidence(author_domain: str | None, selector: str = "e2ad") -> Authentication:
+    """What is known of an agent's mail: its author, as if by an aligned signature of ours."""
+    if author_domain is None:
+        return Authentication(SpfResult(SpfStatus.NONE), DmarcResult(DmarcStatus.NONE), verified=False)
+    return Authentication(
+        spf=SpfResult(SpfStatus.NONE, detail=_DETAIL),
+        dmarc=DmarcResult(DmarcStatus.PASS, author_domain, aligned_by=(AlignedBy.DKIM,), detail=_DETAIL),
+        dkim=(DkimResult(DkimStatus.PASS, author_domain, selector, aligned=True, detail=_DETAIL),),
+        verified=True,
+    )
+
+
+@frozen
+class InsideMail:
+    """The way in for mail of agents.
+
+    Args:
+        directory: who an address is.
+        intake: the group commit.
+        helo: our own name.
+        max_received_fields: a mail with more trace fields goes round in circles (RFC 5321 section 6.3).
+    """
+
+    _directory: Directory
+    _intake: Intake
+    _helo: str
+    _max_received_fields: int
+    _limiter: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(2))
+
+    async def deliver(
+        self, addresses: Sequence[str], content: bytes, *, sender: str, inside: Inside | None, smtputf8: bool = False
+    ) -> dict[str, InsideOutcome]:
+        """Put one mail into the inboxes of agents, each for itself: one that is full keeps no other from it.
+
+        Args:
+            addresses: the recipients, all on this deployment.
+            content: the mail as it was composed.
+            sender: the reverse-path; "" for mail that nobody may answer.
+            inside: which agent stands behind it; None for the deployment's own notices.
+
+        Returns:
+            An outcome for each address.
+
+        Cancellation:
+            The mail may be delivered; delivering it again is recognised.
+        """
+        outcomes: dict[str, InsideOutcome] = {}
+        found: dict[str, Recipient] = {}
+        for address in addresses:
+            try:
+                found[address] = await self._directory.find(parse_mailbox(address))
+            except (errors.Failure, AddressError) as error:
+                outcomes[address] = _trouble(error)
+        if not found:
+            return outcomes
+        reverse_path: ReversePath = parse_mailbox(sender) if sender else NULL_PATH
+        parsed, sha256 = await self._read(content, null_reverse_path=reverse_path is NULL_PATH)
+        if parsed.received_count > self._max_received_fields:
+            return outcomes | dict.fromkeys(found, _trouble(errors.TooManyHops()))
+        envelope = Envelope(
+            Peer("127.0.0.1", 0, self._helo, "inside"), reverse_path, tuple(found.values()), smtputf8=smtputf8
+        )
+        authentication = evidence(None if parsed.author is None else parsed.author.domain)
+        origin = inside or Inside(hops=0)
+        shared = Incoming.of(envelope, content, sha256, parsed, authentication, inside=origin)
+        return outcomes | await self._store(shared, found)
+
+    async def _store(self, shared: Incoming, found: Mapping[str, Recipient]) -> dict[str, InsideOutcome]:
+        """All at once; where that fails not by our trouble, one by one."""
+        try:
+            ids = await self._intake.submit([shared.arrival(recipient) for recipient in found.values()])
+            return {address: Taken(message_id) for address, message_id in zip(found, ids, strict=True)}
+        except errors.Unavailable as error:
+            return dict.fromkeys(found, _trouble(error))
+        except Exception as error:  # noqa: BLE001 - what one recipient's row does to the database is no other's matter
+            if len(found) == 1:
+                return dict.fromkeys(found, _trouble(error))
+        outcomes: dict[str, InsideOutcome] = {}
+        for address, recipient in found.items():
+            outcomes |= await self._store(shared, {address: recipient})
+        return outcomes
+
+    async def _read(self, content: bytes, *, null_reverse_path: bool) -> tuple[ParsedMessage, bytes]:
+        def work() -> tuple[ParsedMessage, bytes]:
+            return mime.parse(content, null_reverse_path=null_reverse_path), hashlib.sha256(content).digest()
+
+        if len(content) <= LARGE_BYTES:
+            return work()
+        return await trio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+def _trouble(error: Exception) -> InsideOutcome:
+    match error:
+        case errors.MailboxFull():
+            return Later(452, "4.2.2", "the mailbox is full", outage=False)
+        case errors.Unavailable():
+            return Later(451, "4.3.0", "the inbox could not be reached", outage=True)
+        case errors.Failure():
+            answer = errors.answer(error).smtp
+            if answer.code >= 500:
+                return TurnedAway(answer.code, answer.enhanced, answer.text)
+            return Later(answer.code, answer.enhanced, answer.text, outage=False)
+        case AddressError():
+            return TurnedAway(501, "5.1.3", str(error))
+        case _:
+            return Later(451, "4.3.0", f"it could not be stored: {type(error).__name__}", outage=False)

@@ -1,0 +1,110 @@
+"""`e2a protection` and `e2a suppressions`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import FarApi
+
+PROTECTION = "/v1/agents/bot@agents.test/protection"
+OPEN: dict[str, Any] = {
+    "inbound": {"gate": {"policy": "open", "action": "flag"}, "scan": {"sensitivity": "off"}},
+    "outbound": {
+        "gate": {"policy": "allowlist", "action": "review", "allowlist": ["a@b.test", "B.test"]},
+        "scan": {"sensitivity": "off"},
+        "require_review": False,
+    },
+    "holds": {"ttl_seconds": 604_800, "on_expiry": "reject"},
+}
+
+
+@pytest.fixture(autouse=True)
+def stored(far: FarApi) -> None:
+    far.on("GET", PROTECTION, OPEN)
+    far.on("PUT", PROTECTION, OPEN)
+
+
+def test_the_rules_in_words(far: FarApi) -> None:
+    done = far.e2a("protection", "show")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "bot@agents.test",
+        "  writes to its list (a@b.test, B.test); other mail is held for review",
+        "  hears     anybody",
+        "  a hold    lasts 7d, then it is rejected",
+        "  owner     gets a mail about each hold",
+    ]
+    assert json.loads(far.e2a("protection", "show", "bot@agents.test", "--json").stdout) == OPEN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "value"),
+    [
+        (["--require-review"], ("outbound", "require_review"), True),
+        (["--no-require-review"], ("outbound", "require_review"), False),
+        (["--policy", "domain"], ("outbound", "gate", "policy"), "domain"),
+        (["--action", "block"], ("outbound", "gate", "action"), "block"),
+        (["--allow", "c@b.test"], ("outbound", "gate", "allowlist"), ["a@b.test", "B.test", "c@b.test"]),
+        (["--allow", "a@b.test"], ("outbound", "gate", "allowlist"), ["a@b.test", "B.test"]),
+        (["--disallow", "b.test"], ("outbound", "gate", "allowlist"), ["a@b.test"]),
+        (["--provenance", "unseen=block"], ("outbound", "provenance"), {"unseen": "block"}),
+        (["--inbound-policy", "allowlist"], ("inbound", "gate", "policy"), "allowlist"),
+        (["--inbound-action", "review"], ("inbound", "gate", "action"), "review"),
+        (["--inbound-allow", "x.test"], ("inbound", "gate", "allowlist"), ["x.test"]),
+        (["--ttl", "12h"], ("holds", "ttl_seconds"), 43_200),
+        (["--on-expiry", "approve"], ("holds", "on_expiry"), "approve"),
+        (["--no-notify"], ("holds", "suppress_notifications"), True),
+    ],
+)
+def test_one_rule_is_changed_and_the_others_stay(
+    far: FarApi, arguments: list[str], path: tuple[str, ...], value: Any
+) -> None:
+    done = far.e2a("protection", "set", "bot@agents.test", *arguments)
+    assert done.exit_code == 0, done.stderr
+    put = far.last("PUT").body
+    *above, leaf = path
+    place = put
+    for name in above:
+        place = place[name]
+    assert place.pop(leaf) == value
+    for name, others in OPEN.items():
+        assert put[name].keys() | {leaf} >= others.keys()
+    assert put["outbound"]["scan"] == {"sensitivity": "off"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to change"),
+        (["--ttl", "soon"], "90m, 12h or 7d"),
+        (["--provenance", "friends=allow"], "operator_list"),
+        (["--provenance", "unseen=maybe"], "CLASS=allow"),
+    ],
+)
+def test_what_is_no_rule(far: FarApi, arguments: list[str], words: str) -> None:
+    done = far.e2a("protection", "set", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert not [one for one in far.asked if one.method == "PUT"]
+
+
+def test_suppressions_of_an_agent_and_of_the_account(far: FarApi, page: Callable[..., Any]) -> None:
+    account, agent = "/v1/account/suppressions", "/v1/agents/bot@agents.test/suppressions"
+    one = {"address": "a@b.test", "source": "bounce", "created_at": "2026-07-01T12:00:00Z", "reason": "550\x1b gone"}
+    far.on("GET", account, page(one))
+    far.on("GET", agent, page())
+    listed = far.e2a("suppressions", "list")
+    assert listed.exit_code == 0, listed.stderr
+    for part in ("a@b.test", "bounce", "2026-07-01T12:00:00", "550� gone"):
+        assert part in listed.stdout
+    assert far.e2a("suppressions", "list", "--agent", "bot@agents.test").stdout == "nobody is blocked\n"
+    far.on("POST", agent, {"address": "x@b.test", "agent_email": "bot@agents.test", "source": "manual"})
+    added = far.e2a("suppressions", "add", "X@b.test", "--agent", "bot@agents.test", "--reason", "asked")
+    assert added.stdout == "x@b.test is not written to any more by bot@agents.test\n"
+    assert far.last("POST").body == {"address": "X@b.test", "reason": "asked"}
+    far.on("DELETE", f"{account}/a@b.test", {"deleted": True, "address": "a@b.test"})
+    assert far.e2a("suppressions", "remove", "a@b.test").stdout == "a@b.test may be written to again\n"
+    assert far.last("DELETE").query == {"confirm": "DELETE"}
+    assert far.e2a("suppressions", "remove", "none@b.test").exit_code == 5
