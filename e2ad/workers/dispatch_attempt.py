@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
+import trio
 from attrs import frozen
 
 from e2ad import maillog
