@@ -269,6 +269,11 @@ def dispatch_captured(message: str, recipients: int) -> None:
     _log.info("captured", message=message, recipients=recipients)
 
 
+def notice_withheld(notice: str) -> None:
+    """A mail to the owner of an account was kept from an agent's inbox: whoever reads it can decide about held mail."""
+    _log.warning("notice withheld", notice=notice, why="the account's address is an agent's")
+
+
 def dispatch_claim_lost(message: str, attempt: int) -> None:
     """An attempt found at its last moment that it is another's, or that nobody wants it; it sent nothing."""
     _log.warning("claim lost", message=message, attempt=attempt)

@@ -130,11 +130,13 @@ class Connection(TrioASGIHTTPConnection):
         if not app.owns(path):
             await super().__call__(receive, send)
             return
-        exchange = Exchange.from_scope(
-            self.scope, receive, app.services.trusted_proxies, app.services.config.http.body_seconds
-        )
+        services = app.services
         try:
-            response = await app.respond(exchange)
+            with services.bodies.lease() as lease:
+                exchange = Exchange.from_scope(
+                    self.scope, receive, services.trusted_proxies, services.config.http.body_seconds, lease=lease
+                )
+                response = await app.respond(exchange)
             with trio.move_on_after(SEND_SECONDS):
                 await response.send(send, exchange.request_id)
         except ClientGone:

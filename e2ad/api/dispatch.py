@@ -31,7 +31,7 @@ from e2ad.gateway.idempotency import Claim, Replay
 from e2ad.gateway.limits import Allowance, address_subject
 from e2ad.storage import accounts
 
-__all__ = ["RELEASE_SECONDS", "OperationEndpoint", "authorize", "run_bounded"]
+__all__ = ["RELEASE_SECONDS", "OperationEndpoint", "authorize", "check_large", "run_bounded"]
 
 RELEASE_SECONDS: Final = 5.0
 POLL_WINDOW_SECONDS: Final = 60
@@ -55,6 +55,7 @@ class OperationEndpoint:
         try:
             allowance = await self._registration(exchange)
             allowance.check()
+            await check_large(self.services, exchange, self.operation.scope, self.operation.max_body)
             call = await self._read(exchange, path)
             principal = await self._principal(call)
             poll = await take_poll(self.services, principal) if self.operation.poll and principal else None
@@ -174,6 +175,16 @@ async def authorize(services: Services, scope: Scope, principal: Principal, emai
     if email != principal.agent_email:
         owned = await accounts.owns_agent(services.db, principal.account_id, email or "")
         raise Forbidden if owned else NotFound
+
+
+async def check_large(services: Services, exchange: Exchange, scope: Scope, limit: int) -> None:
+    """A large body is read only of somebody known: strangers shall not fill the memory.
+
+    Raises:
+        Unauthorized: before what is wrong with the body, which nobody looked at.
+    """
+    if scope is not Scope.PUBLIC and exchange.may_be_large(limit):
+        await services.access.resolve(exchange.headers.get("authorization"))
 
 
 async def take_poll(services: Services, principal: Principal) -> Allowance:

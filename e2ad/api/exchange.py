@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import trio
 from attrs import field, frozen
 
+from e2ad.api.bodies import FREE_BYTES, Lease
 from e2ad.core.errors import InvalidRequest, PayloadTooLarge
 
 __all__ = ["ClientGone", "Exchange", "Response", "client_address", "request_id_for"]
@@ -71,13 +72,20 @@ class Exchange:
     client_address: str
     request_id: str
     receive: Receive = field(repr=False)
+    lease: Lease = field(repr=False)
     body_seconds: float = 60.0
 
     @classmethod
     def from_scope(
-        cls, scope: Mapping[str, Any], receive: Receive, trusted: Iterable[Network], body_seconds: float = 60.0
+        cls,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        trusted: Iterable[Network],
+        body_seconds: float = 60.0,
+        *,
+        lease: Lease,
     ) -> "Exchange":
-        """From an ASGI HTTP scope; a body may take `body_seconds`, however large it is."""
+        """From an ASGI HTTP scope; a body may take `body_seconds`, however large it is, and memory of `lease`."""
         headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
@@ -91,6 +99,7 @@ class Exchange:
             request_id=request_id_for(headers),
             receive=receive,
             body_seconds=body_seconds,
+            lease=lease,
         )
 
     def segments(self) -> list[str]:
@@ -127,16 +136,32 @@ class Exchange:
             values.setdefault(_clean(name), []).append(_clean(value))
         return values
 
+    def may_be_large(self, limit: int) -> bool:
+        """Whether the body may have more than `bodies.FREE_BYTES` and not be too large."""
+        declared = self._declared
+        return limit > FREE_BYTES and (declared is None or FREE_BYTES < declared <= limit)
+
+    @property
+    def _declared(self) -> int | None:
+        """The body's size as the client says it; None where it says that there is one and not how large."""
+        if "transfer-encoding" in self.headers:
+            return None
+        length = self.headers.get("content-length", "0")
+        return int(length) if length.isdecimal() else None
+
     async def read_body(self, limit: int) -> bytes:
         """The whole body, never keeping more than `limit` bytes of it.
 
         Raises:
             PayloadTooLarge: with what was declared, else with what was seen until then.
+            Unavailable: it is large, and so are too many others.
             ClientGone: the client closed, or did not send its body in time.
         """
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
-            raise _too_large(int(declared), limit)
+        declared = self._declared
+        if declared is not None and declared > limit:
+            raise _too_large(declared, limit)
+        if declared is not None:
+            await self.lease.take(declared)
         chunks: list[bytes] = []
         size = 0
         with trio.move_on_after(self.body_seconds):
@@ -148,6 +173,8 @@ class Exchange:
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(size, limit)
+                if size > FREE_BYTES:
+                    await self.lease.take(limit)
                 chunks.append(chunk)
                 if not event.get("more_body", False):
                     return b"".join(chunks)

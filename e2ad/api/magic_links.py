@@ -4,6 +4,7 @@ GET and HEAD show and change nothing, whatever reads the mail before its owner d
 bound to the draft as it was when the mail was written: of a draft that was changed since, the page says so.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs
@@ -18,15 +19,15 @@ from e2ad.api.reviews import deciding
 from e2ad.api.services import Services
 from e2ad.core import errors
 from e2ad.core.errors import Failure, answer
-from e2ad.core.outbound import decode_draft
+from e2ad.core.outbound import Draft, decode_draft
 from e2ad.core.review_links import Action, ReviewLink
 from e2ad.gateway import mint
 from e2ad.gateway.limits import address_subject
 from e2ad.gateway.reviews import MAX_REASON, Reviewer
 from e2ad.storage import reviews as storage
-from e2ad.storage.reviews import Linked
+from e2ad.storage.reviews import Linked, Shown
 
-__all__ = ["MagicLink", "endpoints"]
+__all__ = ["MagicLink", "PendingPage", "endpoints"]
 
 MAX_FORM: Final = 65_536
 PER_MINUTE: Final = 120
@@ -48,7 +49,8 @@ _SECURITY: Final = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
-_INVALID: Final = "The link is not valid. Copy it whole from the mail, or decide in the dashboard."
+_MESSAGE_ID: Final = re.compile(r"msg_[0-9a-f]{32}")
+_INVALID: Final = "Copy it whole from the mail, or decide at the command line: e2a reviews list"
 
 
 class _Refused(Exception):
@@ -110,11 +112,15 @@ class MagicLink:
         query = exchange.query()
         token = query.get("t") or query.get("token") or ""
         opened = await self._open(token)
+        shown, draft = await self._shown(opened)
+        page = confirmation(shown, draft, self.action, token, path=exchange.raw_path)
+        return Response(200, page.encode(), HTML, _SECURITY)
+
+    async def _shown(self, opened: _Opened) -> tuple[Shown, Draft]:
         shown = await storage.show(self.services.db, opened.found.account_id, opened.link.message_id)
         if shown is None or shown.draft is None:
             raise _gone()
-        page = confirmation(shown, decode_draft(shown.draft), self.action, token, path=exchange.raw_path)
-        return Response(200, page.encode(), HTML, _SECURITY)
+        return shown, decode_draft(shown.draft)
 
     async def _open(self, token: str) -> _Opened:
         """The hold that a token is about, if it may decide about it.
@@ -133,7 +139,12 @@ class MagicLink:
         if not signed or link.action != self.action:
             raise _Refused(400, "This link is not valid", _INVALID)
         if mint.now().timestamp() >= link.expires_at:
-            raise _Refused(410, "This link has expired", "The time to decide about the mail is over.")
+            raise _Refused(
+                410,
+                "This link has expired",
+                "The time to decide about this mail is over.",
+                f"What became of it: e2a reviews show {link.message_id}",
+            )
         if found.review_status != "pending_review":
             raise _decided(found.review_status)
         if signed[-1] != found.sha256s[-1]:
@@ -141,37 +152,59 @@ class MagicLink:
                 409,
                 "The mail was changed",
                 "It was edited after this link was sent, so the link is no longer about what would leave.",
-                "Nothing was decided. Look at the mail as it is now in the dashboard.",
+                f"Nothing was decided. See what would leave now: e2a reviews show {link.message_id}",
             )
         return _Opened(link, found, signed[-1])
 
     async def _decide(self, opened: _Opened, reason: str) -> Response:
         account_id, message_id = opened.found.account_id, opened.link.message_id
         reviewer, verbs = Reviewer("link", account_id), deciding(self.services)
+        _, draft = await self._shown(opened)
         if self.action == "reject":
             reason = reason.strip()[:MAX_REASON] or DEFAULT_REASON
             await verbs.reject(account_id, message_id, reviewer, reason=reason, seen=opened.sha256)
-            return _page(200, "Rejected", "The mail will not be sent.")
+            return _done("reject", "Rejected", "This mail will not be sent.", draft)
         approved = await verbs.approve(account_id, message_id, reviewer, seen=opened.sha256)
         if approved.accepted is not None and approved.accepted.scheduled_at is not None:
             at = approved.accepted.scheduled_at
-            return _page(200, "Approved", f"The mail leaves at {at:%Y-%m-%d %H:%M} UTC.")
-        return _page(200, "Approved", "The mail is on its way.")
+            return _done("approve", "Approved", f"This mail leaves at {at:%Y-%m-%d %H:%M} UTC.", draft)
+        return _done("approve", "Approved", "This mail is on its way.", draft)
 
 
-def endpoints(services: Services) -> list[tuple[str, str, MagicLink]]:
-    """Both actions under the paths of both APIs."""
+@frozen
+class PendingPage:
+    """Where the third link of the mail leads: how else to decide. It asks for no credential and looks nothing up."""
+
+    async def respond(self, exchange: Exchange, path: Mapping[str, str]) -> Response:
+        """The same for everybody, but for the id that the link itself names."""
+        named = exchange.query().get("id", "")
+        which = named if _MESSAGE_ID.fullmatch(named) else "MESSAGE"
+        return _page(
+            200,
+            "Mail waits for your decision",
+            "Decide with the two links of the mail that asked you: each shows the whole mail first.",
+            f"Or at the command line: e2a reviews show {which}",
+        )
+
+
+def endpoints(services: Services) -> list[tuple[str, str, MagicLink | PendingPage]]:
+    """Both actions under the paths of both APIs, and the page that the mail's third link leads to."""
     approve, reject = MagicLink(services, "approve"), MagicLink(services, "reject")
-    return [
+    links: list[tuple[str, str, MagicLink | PendingPage]] = [
         (method, f"{prefix}/{one.action}", one)
         for prefix in PREFIXES
         for one in (approve, reject)
         for method in (*METHODS, *REFUSED_METHODS)
     ]
+    return [*links, ("GET", "/dashboard/pending", PendingPage())]
 
 
 def _page(status: int, heading: str, *sentences: str) -> Response:
     return Response(status, message_page(heading, sentences).encode(), HTML, _SECURITY)
+
+
+def _done(action: Action, heading: str, sentence: str, draft: Draft) -> Response:
+    return Response(200, message_page(heading, [sentence], done=action, draft=draft).encode(), HTML, _SECURITY)
 
 
 def _gone() -> _Refused:
@@ -197,7 +230,7 @@ def _trouble(error: BaseException) -> Response:
             gone = _gone()
             return _page(gone.status, gone.heading, *gone.sentences)
         case errors.Conflict():
-            return _page(409, "The mail was changed", "Nothing was decided. Look at it in the dashboard.")
+            return _page(409, "The mail was changed", "Nothing was decided. Open the link again.")
         case Failure() if status < 500:
             return _page(status, "The mail cannot be sent now", error.message, "Nothing was decided; it stays held.")
         case _:

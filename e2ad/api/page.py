@@ -22,8 +22,8 @@ summary{padding:.6rem .9rem;cursor:pointer}details[open]>summary{border-bottom:1
 .tag{border:1px solid var(--line);border-radius:4px;padding:0 .35em;font-size:.8em;color:var(--soft)}
 table{border-collapse:collapse;width:100%;margin:.3rem 0 .8rem}td,th{text-align:left;vertical-align:top;
 padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--soft)}
-nav{background:var(--well);border-radius:6px;padding:.6rem .9rem;margin:1.2rem 0}nav a{margin-right:1em}
-h4{margin:.8rem 0 .2rem}
+nav{background:var(--well);border-radius:6px;padding:.6rem .9rem;margin:1.2rem 0}
+nav a{display:inline-block;margin-right:1em}h4{margin:.8rem 0 .2rem}
 """
 
 

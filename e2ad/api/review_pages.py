@@ -32,17 +32,22 @@ _PAGE: Final = """\
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ink: #1d2733; --soft: #55606c; --line: #d4dae0; --paper: #f6f8fa; --card: #fff;
-  --yes: #146c43; --no: #a61e2d; --ring: #1f6feb; }}
+  --yes: #146c43; --no: #a61e2d; --ring: #1f6feb; --note: #fff6dd; --edge: #c98a00; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6ebf0; --soft: #a3afbb; --line: #2c3742; --paper: #12181f;
-  --card: #1a222b; --yes: #1f8a57; --no: #c23345; --ring: #6cb0ff; }} }}
+  --card: #1a222b; --yes: #1b7d4f; --no: #c23345; --ring: #6cb0ff; --note: #2b2513; --edge: #d9a21b; }} }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }}
 main {{ max-width: 42rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }}
-h1 {{ font-size: 1.35rem; margin: 0 0 1rem; }}
+header {{ color: var(--soft); font-size: .875rem; margin: 0 0 .35rem; }}
+h1 {{ font-size: 1.35rem; line-height: 1.3; margin: 0 0 1rem; }}
 h2 {{ font-size: 1rem; margin: 1.5rem 0 .5rem; }}
 section {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; }}
 dl {{ margin: 0; }} dt {{ color: var(--soft); font-size: .875rem; }}
-dd {{ margin: 0 0 .6rem; overflow-wrap: anywhere; }}
+dd {{ margin: 0; overflow-wrap: anywhere; }} dd + dt {{ margin-top: .6rem; }}
+.why {{ margin: 0 0 1rem; padding: .7rem 1rem; background: var(--note); border-left: 4px solid var(--edge);
+  border-radius: 6px; overflow-wrap: anywhere; }}
+.said {{ border-left: 4px solid var(--soft); }} .said h1 {{ margin: 0; }} .said dl {{ margin-top: 1rem; }}
+.said.approve {{ border-left-color: var(--yes); }} .said.reject {{ border-left-color: var(--no); }}
 pre {{ margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }}
 ul {{ margin: 0; padding-left: 1.2rem; overflow-wrap: anywhere; }}
@@ -51,14 +56,14 @@ textarea {{ width: 100%; min-height: 5rem; padding: .6rem; font: inherit; color:
   border: 1px solid var(--line); border-radius: 8px; }}
 button {{ width: 100%; margin-top: 1.25rem; padding: .85rem 1rem; font: inherit; font-weight: 600; color: #fff;
   border: 0; border-radius: 8px; cursor: pointer; }}
-.approve {{ background: var(--yes); }} .reject {{ background: var(--no); }}
+button.approve {{ background: var(--yes); }} button.reject {{ background: var(--no); }}
 :focus-visible {{ outline: 3px solid var(--ring); outline-offset: 2px; }}
 p {{ margin: .75rem 0; }} .soft {{ color: var(--soft); font-size: .9rem; }}
 </style>
 </head>
 <body>
 <main>
-<h1>{heading}</h1>
+<header>e2a review</header>
 {content}
 </main>
 </body>
@@ -66,10 +71,19 @@ p {{ margin: .75rem 0; }} .soft {{ color: var(--soft); font-size: .9rem; }}
 """
 
 
-def message_page(heading: str, sentences: Sequence[str]) -> str:
-    """A page that says something: what was decided, or why nothing was."""
-    content = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    return _PAGE.format(title=escape(heading), heading=escape(heading), content=content)
+def message_page(
+    heading: str, sentences: Sequence[str], *, done: Action | None = None, draft: Draft | None = None
+) -> str:
+    """A page that says something: what was decided, or why nothing was.
+
+    Args:
+        done: what was decided just now.
+        draft: about which mail, named by subject and recipients.
+    """
+    said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    which = "" if draft is None else _listed([("Subject", [_subject(draft)]), *_recipients(draft)])
+    content = f'<section class="said {done or ""}"><h1>{escape(heading)}</h1>\n{said}\n{which}</section>'
+    return _PAGE.format(title=escape(heading), content=content)
 
 
 def confirmation(shown: Shown, draft: Draft, action: Action, token: str, *, path: str) -> str:
@@ -79,7 +93,7 @@ def confirmation(shown: Shown, draft: Draft, action: Action, token: str, *, path
         path: where the form goes.
     """
     heading = "Approve this mail?" if action == "approve" else "Reject this mail?"
-    parts = [_envelope(shown, draft), _bodies(draft), _findings(shown)]
+    parts = [f"<h1>{heading}</h1>", _why(shown), _envelope(shown, draft), _bodies(draft), _findings(shown)]
     form = [f'<form method="post" action="{escape(path)}">', f'<input type="hidden" name="t" value="{escape(token)}">']
     if action == "reject":
         form.append('<label for="reason">Reason, for your agent (optional)</label>')
@@ -87,28 +101,44 @@ def confirmation(shown: Shown, draft: Draft, action: Action, token: str, *, path
     does = "Approve and send" if action == "approve" else "Reject for good"
     form.append(f'<button class="{action}" type="submit">{does}</button></form>')
     form.append('<p class="soft">Nothing has happened yet. This link works once.</p>')
-    return _PAGE.format(title=heading, heading=heading, content="\n".join([*filter(None, parts), *form]))
+    return _PAGE.format(title=heading, content="\n".join([*filter(None, parts), *form]))
+
+
+def _why(shown: Shown) -> str:
+    if shown.reason is None:
+        return ""
+    return f'<p class="why"><strong>Held for you:</strong> {_safe(shown.reason["summary"])}</p>'
+
+
+def _recipients(draft: Draft) -> list[tuple[str, list[str]]]:
+    return [(name, list(who)) for name, who in (("To", draft.to), ("Cc", draft.cc), ("Bcc", draft.bcc)) if who]
+
+
+def _subject(draft: Draft) -> str:
+    return draft.subject or "(no subject)"
+
+
+def _listed(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    return (
+        "<dl>"
+        + "".join(f"<dt>{name}</dt>" + "".join(f"<dd>{_safe(value)}</dd>" for value in values) for name, values in rows)
+        + "</dl>"
+    )
 
 
 def _envelope(shown: Shown, draft: Draft) -> str:
-    rows = [("Agent", [draft.agent_email])]
-    rows += [(name, list(who)) for name, who in (("To", draft.to), ("Cc", draft.cc), ("Bcc", draft.bcc)) if who]
+    rows = [("Agent", [draft.agent_email]), *_recipients(draft)]
     if draft.reply_to:
         rows.append(("Answers go to", list(draft.reply_to)))
-    rows.append(("Subject", [draft.subject or "(no subject)"]))
+    rows.append(("Subject", [_subject(draft)]))
     if draft.attachments:
         files = [f"{one.filename} ({one.content_type}, {len(one.data):,} bytes)" for one in draft.attachments]
         rows.append(("Files", files))
     if draft.send_at is not None:
         rows.append(("Leaves at", [f"{draft.send_at:%Y-%m-%d %H:%M} UTC"]))
-    if shown.reason is not None:
-        rows.append(("Why it is held", [shown.reason["summary"]]))
     if shown.review_expires_at is not None:
         rows.append(("Decide by", [f"{shown.review_expires_at:%Y-%m-%d %H:%M} UTC"]))
-    listed = "".join(
-        f"<dt>{name}</dt>" + "".join(f"<dd>{_safe(value)}</dd>" for value in values) for name, values in rows
-    )
-    return f'<section aria-label="The mail"><dl>{listed}</dl></section>'
+    return f'<section aria-label="The mail">{_listed(rows)}</section>'
 
 
 def _bodies(draft: Draft) -> str:
@@ -123,7 +153,8 @@ def _bodies(draft: Draft) -> str:
 
 
 def _findings(shown: Shown) -> str:
-    summaries = [finding["summary"] for finding in (shown.findings or [])[:SHOWN_FINDINGS]]
+    said = shown.reason["summary"] if shown.reason is not None else None  # stands above already
+    summaries = [one["summary"] for one in (shown.findings or [])[:SHOWN_FINDINGS] if one["summary"] != said]
     if not summaries:
         return ""
     items = "".join(f"<li>{_safe(summary)}</li>" for summary in summaries)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from attrs import define
 
+from e2ad.api.bodies import Bodies
 from e2ad.api.cursors import Cursors
 from e2ad.api.exchange import Network
 from e2ad.config import Config
@@ -37,6 +38,7 @@ class Services:
         shared_domain, public_url: as configured; a process on a free port learns its URL late.
         draining: whether e2ad is being stopped; `/readyz` then says so.
         courier: carries mail out; told of what was accepted.
+        bodies: the memory of large requests.
     """
 
     db: Database
@@ -54,6 +56,7 @@ class Services:
     trusted_proxies: tuple[Network, ...]
     draining: Callable[[], bool]
     courier: Courier
+    bodies: Bodies
 
     @classmethod
     def build(
@@ -85,4 +88,5 @@ class Services:
             trusted_proxies=tuple(ipaddress.ip_network(text) for text in config.http.trusted_proxies),
             draining=draining,
             courier=courier or NoCourier(),
+            bodies=Bodies(config.http.large_bodies_bytes),
         )

@@ -45,11 +45,21 @@ _HEADERS: Final = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
-_STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:1.05rem/1.5 system-ui,sans-serif;max-width:34rem;margin:18vh auto;"
-    "padding:0 1.25rem}button{font:inherit;padding:.6rem 1.2rem;border-radius:.4rem;border:1px solid;cursor:pointer}"
-    "strong{overflow-wrap:anywhere}"
-)
+_STYLE: Final = """
+:root{color-scheme:light dark;--ink:#1d2733;--soft:#55606c;--line:#d4dae0;--paper:#f6f8fa;--card:#fff;--act:#1d4f91;
+--ring:#1f6feb}
+@media (prefers-color-scheme:dark){:root{--ink:#e6ebf0;--soft:#a3afbb;--line:#2c3742;--paper:#12181f;--card:#1a222b;
+--act:#2f6db8;--ring:#6cb0ff}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
+main{max-width:30rem;margin:min(14vh,8rem) auto 2rem;padding:0 1rem}
+section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.25rem}
+h1{font-size:1.35rem;line-height:1.3;margin:0 0 .75rem}p{margin:0;overflow-wrap:anywhere}
+.soft{color:var(--soft);font-size:.9rem;margin-top:.75rem}
+button{width:100%;margin-top:1.25rem;padding:.85rem 1rem;font:inherit;font-weight:600;color:#fff;background:var(--act);
+border:0;border-radius:8px;cursor:pointer}
+:focus-visible{outline:3px solid var(--ring);outline-offset:2px}
+"""
 
 
 @frozen
@@ -122,6 +132,7 @@ def _question(agent_email: str) -> str:
         f"<p>Stop all mail from <strong>{escape(agent_email)}</strong> to you?</p>"
         '<form method="post"><input type="hidden" name="confirm" value="unsubscribe">'
         '<button type="submit">Unsubscribe</button></form>'
+        '<p class="soft">Nothing has happened yet.</p>'
     )
 
 
@@ -129,6 +140,7 @@ def _page(title: str, content: str) -> Response:
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>{content}</body></html>\n"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>"
+        f"<main><section><h1>{title}</h1>{content}</section></main></body></html>\n"
     )
     return Response(200, text.encode(), HTML)

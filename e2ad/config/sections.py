@@ -98,7 +98,11 @@ class Smtp:
 
 @frozen
 class Http:
-    """The door for clients. `public_url` is how the world reaches it; links are built from it."""
+    """The door for clients. `public_url` is how the world reaches it; links are built from it.
+
+    `large_bodies_bytes` is for all request bodies over 256 KiB that are worked on at a time. At the worst each takes
+    five times its size.
+    """
 
     host: str = _key("")
     port: int = _key(8080, checks.port)
@@ -109,6 +113,7 @@ class Http:
     keep_alive_seconds: float = _key(120.0, checks.at_least(1))
     max_head_bytes: int = _key(32_768, checks.between(4096, 1_048_576))
     body_seconds: float = _key(60.0, checks.at_least(1))
+    large_bodies_bytes: int = _key(134_217_728, checks.at_least(41_943_040))
     request_seconds: float = _key(60.0, checks.at_least(1))
     send_seconds: float = _key(30.0, checks.at_least(1))
 

@@ -255,6 +255,7 @@ async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nur
     else:
         house.runner_done.set()
         house.dispatcher_done.set()
+        await nursery.start(supervise, PATIENT, "announcer", house.dispatcher.announce)
 
 
 async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> None:

@@ -198,9 +198,10 @@ class Acceptance:
             message_id: the new row's, or with `held` that of the hold, whose review status the caller has moved.
             flag_reason: set where the gate lets it pass and marks it.
             classes: provenance by address.
-            threaded: its caller named the conversation; one that others are in already is recognised without.
+            threaded: its caller named the conversation; where neither this nor `held` is so, it is a new one.
         """
         at = mint.now()
+        continues = held or threaded or draft.kind is MessageType.REPLY
         if draft.send_at is not None and draft.send_at <= at:
             draft = evolve(draft, send_at=None)
         if not draft.conversation_id:
@@ -221,6 +222,7 @@ class Acceptance:
             at=at,
             attachments=attachments,
             threaded=threaded or draft.kind is MessageType.REPLY,
+            continues=continues,
             flag_reason=flag_reason,
             sent_as=sender.sent_as,
             signing_domain=sender.signing_domain,
@@ -236,7 +238,7 @@ class Acceptance:
         return Prepared(_accepted(submission), submission, survey)
 
     async def write(self, executor: Executor, prepared: Prepared) -> Accepted:
-        """Store it: content, message, work, recipients, ledger and usage, and wake whoever carries it. One statement.
+        """Store it: content, message, work, recipients, ledger, usage. One statement; the caller tells the courier.
 
         Raises:
             LimitExceeded: another mail took the last of a quota; a transaction around it must roll back.

@@ -1,4 +1,4 @@
-"""Holding a mail for a person, and refusing one: what is written when the gate does not let it pass.
+"""Holding a mail for a person, refusing one, marking one: what is written when the gate objects.
 
 A hold is the message row itself; what decides about it later is `gateway.reviews`. Everything here
 happens in the caller's transaction, so that a mail is either held with all that belongs to it, the
@@ -27,7 +27,7 @@ from e2ad.storage.outbox import NewEvent
 from e2ad.storage.pool import Executor
 from e2ad.storage.sending import Survey
 
-__all__ = ["Desk", "block", "hold"]
+__all__ = ["Desk", "block", "flag", "hold"]
 
 
 @frozen
@@ -141,6 +141,37 @@ async def block(executor: Executor, survey: Survey, draft: Draft, verdict: Block
         executor, [_event(survey, draft, "email.blocked", event_id, reference, at, data)], outbox=desk.outbox
     )
     return reference
+
+
+async def flag(
+    executor: Executor, survey: Survey, draft: Draft, reason: str, *, message_id: str, desk: Desk
+) -> None:
+    """Tell that a mail leaves although the owner's policy objects to it (contract: email.flagged).
+
+    Args:
+        executor: the transaction that accepts the mail: one is not without the other.
+        draft: with its conversation set.
+    """
+    at = mint.now()
+    event_id = signing.event_id(message_id, "email.flagged")
+    data: dict[str, Any] = {
+        "message_id": message_id,
+        "agent_email": draft.agent_email,
+        "direction": "outbound",
+        "message_type": draft.kind.value,
+        "from": draft.agent_email,
+        "to": draft.to,
+        "cc": draft.cc,
+        "bcc": draft.bcc,
+        "reply_to": draft.reply_to,
+        "subject": draft.subject,
+        "conversation_id": draft.conversation_id,
+        "policy": survey.protection.outbound.gate.policy,
+        "reason": reason,
+    }
+    await outbox.emit(
+        executor, [_event(survey, draft, "email.flagged", event_id, message_id, at, data)], outbox=desk.outbox
+    )
 
 
 def _notice(

@@ -93,6 +93,20 @@ class InsideMail:
     _max_received_fields: int
     _limiter: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(2))
 
+    async def serves(self, address: str) -> bool:
+        """Whether mail to this address ends in an agent's inbox here, now or once there is room in it.
+
+        Raises:
+            Unavailable: nobody can say.
+        """
+        try:
+            await self._directory.find(parse_mailbox(address))
+        except (errors.UnknownRecipient, AddressError):
+            return False
+        except errors.MailboxFull:
+            return True
+        return True
+
     async def deliver(
         self, addresses: Sequence[str], content: bytes, *, sender: str, inside: Inside | None, smtputf8: bool = False
     ) -> dict[str, InsideOutcome]:
@@ -102,7 +116,7 @@ class InsideMail:
             addresses: the recipients, all on this deployment.
             content: the mail as it was composed.
             sender: the reverse-path; "" for mail that nobody may answer.
-            inside: which agent stands behind it; None for the deployment's own notices.
+            inside: which agent stands behind it; None for mail of the deployment itself.
 
         Returns:
             An outcome for each address.

@@ -34,7 +34,7 @@ Decide by {expires}
 
 Look at it and approve: {approve}
 Look at it and reject:  {reject}
-Dashboard:              {dashboard}
+Other ways to decide:   {dashboard}
 
 Opening a link shows the mail and changes nothing; you confirm on the page. The links work once,
 and only for the mail as it is now: after an edit they tell you so.
@@ -54,7 +54,7 @@ _HTML: Final = """\
 background:#146c43;color:#fff;text-decoration:none">Review and approve</a>
 <a href="{reject}" style="display:inline-block;padding:10px 18px;margin:0 8px 8px 0;border-radius:6px;\
 background:#a61e2d;color:#fff;text-decoration:none">Review and reject</a></p>
-<p style="margin:0 0 8px"><a href="{dashboard}">Open it in the dashboard</a></p>
+<p style="margin:0 0 8px"><a href="{dashboard}">Other ways to decide</a></p>
 <p style="margin:0;font-size:14px">Opening a link shows the mail and changes nothing; you confirm on the page.
 The links work once, and only for the mail as it is now: after an edit they tell you so.</p>
 </div></body></html>

@@ -244,12 +244,22 @@ class Sending:
             threaded=named,
         )
         outcome = _accepted(prepared.accepted)
-        if settle is None:
+        if settle is None and verdict.flag_reason is None:
             await self.acceptance.write(self.database, prepared)
         else:
             async with self.database.transaction() as transaction:
-                # The answer first: the account's usage is locked by what follows, until COMMIT and no longer.
-                await settle(transaction, outcome)
+                # The account's usage is locked by the write, until COMMIT and no longer: all else comes before it.
+                if settle is not None:
+                    await settle(transaction, outcome)
+                if verdict.flag_reason is not None:
+                    await holds.flag(
+                        transaction,
+                        found,
+                        prepared.submission.draft,
+                        verdict.flag_reason,
+                        message_id=outcome.message_id,
+                        desk=self.desk,
+                    )
                 await self.acceptance.write(transaction, prepared)
         _tell(found, prepared)
         if not is_loopback(draft):

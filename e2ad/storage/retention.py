@@ -14,6 +14,7 @@ __all__ = [
     "drop_deliveries",
     "drop_events",
     "drop_intake_keys",
+    "keep_statistics",
     "lock",
     "purge_messages",
     "trashed_agents",
@@ -51,6 +52,11 @@ async def drop_deliveries(executor: Executor, days: int, batch: int) -> int:
 async def drop_intake_keys(executor: Executor, hours: int, batch: int) -> int:
     """Delete what was kept to recognise a repeated mail."""
     return await executor.execute(_SQL["drop_intake_keys"], {"hours": hours, "batch": batch})
+
+
+async def keep_statistics(executor: Executor) -> None:
+    """Have tables analyzed that have grown much since they last were; a look at the counters otherwise."""
+    await executor.execute(_SQL["keep_statistics"], prepare=False)
 
 
 async def purge_messages(database: Database, days: int, batch: int) -> int:

@@ -143,6 +143,7 @@ class NewSubmission:
         at: when it was accepted.
         attachments: the index of the composed mail.
         threaded: it continues a conversation, or its caller named one.
+        continues: others may be in its conversation already; a new one is not looked for.
         transitions: id and reason code of the ledger's rows.
         token_sha256: of the unsubscribe token of its one recipient.
         max_*: the quotas that hold for this account; None for no limit of a day.
@@ -157,6 +158,7 @@ class NewSubmission:
     at: datetime
     attachments: Sequence[Mapping[str, Any]]
     threaded: bool
+    continues: bool
     flag_reason: str | None
     sent_as: SentAs
     signing_domain: str
@@ -272,6 +274,7 @@ def _parameters(new: NewSubmission) -> dict[str, Any]:
         "at": new.at,
         "attachments": _json(new.attachments),
         "threaded": new.threaded,
+        "continues": new.continues,
         "flag_reason": new.flag_reason,
         "sent_as": new.sent_as.value,
         "signing_domain": new.signing_domain,

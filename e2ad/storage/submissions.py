@@ -20,6 +20,7 @@ __all__ = [
     "Notice",
     "NoticeOutcome",
     "Pending",
+    "announce",
     "claim",
     "claim_notices",
     "in_progress",
@@ -135,6 +136,11 @@ async def claim(
         },
     )
     return [_claim(row) for row in rows]
+
+
+async def announce(executor: Executor) -> None:
+    """Tell all processes that something is due."""
+    await executor.execute(_SQL["announce"])
 
 
 async def next_due_seconds(executor: Executor) -> float | None:

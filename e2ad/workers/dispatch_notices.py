@@ -11,7 +11,7 @@ from e2ad import maillog
 from e2ad.core.address import parse_mailbox
 from e2ad.core.errors import Unavailable
 from e2ad.core.retry import JITTER, next_wait_seconds, total_seconds
-from e2ad.gateway.inside import InsideMail, Taken
+from e2ad.gateway.inside import InsideMail
 from e2ad.smtp.client import Accepted, Deferred, Refused, Unknown
 from e2ad.storage import submissions
 from e2ad.storage.pool import Database
@@ -24,7 +24,7 @@ __all__ = ["NoticeAttempt", "NoticeMeans", "Notices", "wait_seconds"]
 
 log = structlog.get_logger("e2ad.workers")
 
-NO_SUCH_USER: Final = 550
+TO_AN_AGENT: Final = "the address of the account is that of an agent, and no agent may decide about held mail"
 
 
 @frozen
@@ -84,21 +84,12 @@ class NoticeAttempt:
             self._end("outcome_unknown", why)
         elif not notice.wanted:
             self._end("skipped", "what it is about is decided")
-        elif not await self._delivered_inside():
+        elif await self._means.inside.serves(notice.recipient):
+            # Whoever reads such a mail can decide. In an inbox here that would be the agent about itself.
+            self._end("failed", TO_AN_AGENT)
+            maillog.notice_withheld(notice.id)
+        else:
             await self._send()
-
-    async def _delivered_inside(self) -> bool:
-        """Whether the address is an agent's of this deployment."""
-        notice = self._notice
-        outcomes = await self._means.inside.deliver([notice.recipient], notice.content, sender="", inside=None)
-        match outcomes[notice.recipient]:
-            case Taken():
-                self._end("sent", "delivered inside")
-            case later if getattr(later, "code", 0) == NO_SUCH_USER:
-                return False
-            case later:
-                self._again(later.why, outage=True)
-        return True
 
     async def _send(self) -> None:
         notice, means = self._notice, self._means

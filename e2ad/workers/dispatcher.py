@@ -40,6 +40,7 @@ log = structlog.get_logger("e2ad.workers")
 LEASE_MARGIN_SECONDS: Final = 30.0
 """For what an attempt does when its time is over: the last wait for an answer, and writing it down."""
 CARRY_SECONDS: Final = 10.0
+ANNOUNCE_SECONDS: Final = 0.05
 NOTICE_CONCURRENCY: Final = 4
 NOTICE_HEAR_SECONDS: Final = 1.0
 NOTICE_OUTAGE_SECONDS: Final = 300.0
@@ -100,7 +101,7 @@ def _is_due_again(report: Report) -> bool:
 class Dispatcher:
     """The courier of one process (`gateway.courier.Courier`).
 
-    `carry` works in every process; the loop runs where there is the role worker.
+    `carry` works in every process; `run` where there is the role worker, `announce` where there is not.
 
     Args:
         database: the pool.
@@ -156,6 +157,7 @@ class Dispatcher:
             mark=self._notice_marks.mark,
         )
         self._mails = _Mails(database, means, lease_seconds, config.features.outbox)
+        self._kicked = trio.Event()
         self._mail_loop: Loop[Claim, Report] = Loop(
             self._mails, concurrency=relay.concurrency, attempt_seconds=seconds, poll_seconds=relay.poll_seconds
         )
@@ -169,6 +171,7 @@ class Dispatcher:
 
     def kick(self) -> None:
         """Submissions or notices were committed by this process: look at once. Does not wait."""
+        self._kicked.set()
         self._mail_loop.kick()
         self._notice_loop.hear()
 
@@ -176,6 +179,21 @@ class Dispatcher:
         """Some process committed submissions or notices (`e2ad_submissions`): look in a moment."""
         self._mail_loop.hear()
         self._notice_loop.hear()
+
+    async def announce(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Where the loop does not run: tell the processes where it does of what was committed here.
+
+        Apart from the commits themselves, and once for many of them: transactions that notify commit one by one.
+        """
+        task_status.started()
+        while True:
+            await self._kicked.wait()
+            self._kicked = trio.Event()
+            try:
+                await submissions.announce(self._mails.database)
+            except Exception as error:  # noqa: BLE001 - a hint; the others look by themselves from time to time
+                log.warning("submissions not announced", error=maillog.reason_of(error))
+            await trio.sleep(ANNOUNCE_SECONDS)
 
     async def carry(self, account_id: str, message_id: str) -> None:
         """Carry one accepted mail now, as far as it goes inside this deployment.

@@ -27,6 +27,7 @@ INTAKE_HOURS: Final = 72
 IDEMPOTENCY_HOURS: Final = 24
 RATE_WINDOW_HOURS: Final = 2
 AGENT_BATCH: Final = 200
+STATISTICS_SECONDS: Final = 5.0
 
 
 @frozen
@@ -78,6 +79,7 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
         Sweep("domain_claims", config.domains.sweep_seconds, 60.0, expire_claims),
         Sweep("failing_webhooks", config.webhooks.sweep_seconds, 60.0, _disable_failing),
         Sweep("webhook_secrets", config.webhooks.sweep_seconds, 30.0, _clear_secrets),
+        Sweep("statistics", STATISTICS_SECONDS, 60.0, _keep_statistics),
         Sweep("events", hour, 300.0, drop_events),
         Sweep("deliveries", hour, 300.0, drop_deliveries),
         Sweep("provider_events", hour, 60.0, drop_provider_events),
@@ -100,6 +102,11 @@ async def _disable_failing(database: Database, batch: int) -> int:
     for webhook in stopped:
         maillog.webhook_disabled(webhook.account_id, webhook.id, f"{webhook.failed} deliveries failed, none delivered")
     return len(stopped)
+
+
+async def _keep_statistics(database: Database, batch: int) -> int:
+    await retention.keep_statistics(database)
+    return 0
 
 
 async def _clear_secrets(database: Database, batch: int) -> int:

@@ -4,7 +4,7 @@
 -- is an answer too. Only the newest, so that a person who let one pass has begun a new row.
 with asked as (
     select *
-    from unnest(%(addresses)s::text[], %(bases)s::text[], %(domains)s::text[]) as a (address, base, domain)
+    from unnest((select %(addresses)s::text[]), (select %(bases)s::text[]), (select %(domains)s::text[])) as a (address, base, domain)
 ), others as materialized (
     select distinct found.email
     from asked

@@ -2,8 +2,8 @@
 insert into lifecycle (account_id, id, message_id, reason_code, recipient, evidence, correlation_ids, occurred_at)
 select account_id, id, message_id, reason_code, recipient, evidence::jsonb, correlation_ids::jsonb, occurred_at
 from unnest(
-    %(account_ids)b::text[], %(ids)b::text[], %(message_ids)b::text[], %(reason_codes)b::text[],
-    %(recipients)b::text[], %(evidences)b::text[], %(correlation_ids)b::text[], %(occurred_ats)b::timestamptz[]
+    (select %(account_ids)b::text[]), (select %(ids)b::text[]), (select %(message_ids)b::text[]), (select %(reason_codes)b::text[]),
+    (select %(recipients)b::text[]), (select %(evidences)b::text[]), (select %(correlation_ids)b::text[]), (select %(occurred_ats)b::timestamptz[])
 ) as t (account_id, id, message_id, reason_code, recipient, evidence, correlation_ids, occurred_at)
 on conflict do nothing;
 

@@ -2,8 +2,8 @@
 with batch as (
     select *
     from unnest(
-        %(account_ids)b::text[], %(ids)b::text[], %(types)b::text[], %(agent_emails)b::text[],
-        %(conversation_ids)b::text[], %(message_ids)b::text[], %(envelopes)b::text[], %(created_ats)b::timestamptz[]
+        (select %(account_ids)b::text[]), (select %(ids)b::text[]), (select %(types)b::text[]), (select %(agent_emails)b::text[]),
+        (select %(conversation_ids)b::text[]), (select %(message_ids)b::text[]), (select %(envelopes)b::text[]), (select %(created_ats)b::timestamptz[])
     ) as b (account_id, id, type, agent_email, conversation_id, message_id, envelope, created_at)
 ),
 new_events as (

@@ -3,7 +3,7 @@ select s.account_id, s.message_id, s.status, s.failure_source, s.provider_messag
        s.attempts, s.status = 'sending' as claimed, s.sent_as,
        m.agent_email, m.method, m.message_type, m.header_from, m.subject, m.conversation_id,
        m.to_addresses, m.cc_addresses, m.bcc_addresses, m.message_id as email_message_id
-from unnest(%(account_ids)b::text[], %(message_ids)b::text[]) as k (account_id, message_id)
+from unnest((select %(account_ids)b::text[]), (select %(message_ids)b::text[])) as k (account_id, message_id)
 join submissions s on s.account_id = k.account_id and s.message_id = k.message_id
 join messages m on m.account_id = s.account_id and m.id = s.message_id
 order by s.account_id, s.message_id
@@ -11,7 +11,7 @@ for no key update of s;
 
 -- recipients: how far each recipient is, read after `lock` by a statement of its own, so that nothing newer is missed
 select r.account_id, r.message_id, r.address, r.status, r.smtp_code, r.enhanced, r.detail
-from unnest(%(account_ids)b::text[], %(message_ids)b::text[]) as k (account_id, message_id)
+from unnest((select %(account_ids)b::text[]), (select %(message_ids)b::text[])) as k (account_id, message_id)
 join recipients r on r.account_id = k.account_id and r.message_id = k.message_id
 order by r.account_id, r.message_id, r.address;
 
@@ -20,8 +20,8 @@ with moved as (
     update recipients r
     set status = c.status, smtp_code = c.smtp_code, enhanced = c.enhanced, detail = c.detail, changed_at = %(at)s
     from unnest(
-        %(account_ids)b::text[], %(message_ids)b::text[], %(addresses)b::text[], %(statuses)b::text[],
-        %(smtp_codes)b::int[], %(enhanceds)b::text[], %(details)b::text[]
+        (select %(account_ids)b::text[]), (select %(message_ids)b::text[]), (select %(addresses)b::text[]), (select %(statuses)b::text[]),
+        (select %(smtp_codes)b::int[]), (select %(enhanceds)b::text[]), (select %(details)b::text[])
     ) as c (account_id, message_id, address, status, smtp_code, enhanced, detail)
     where r.account_id = c.account_id and r.message_id = c.message_id and r.address = c.address
 )
@@ -40,9 +40,9 @@ set status = c.status,
     leased_until = case when c.released then null else s.leased_until end,
     transmitting_at = case when c.released then null else s.transmitting_at end
 from unnest(
-    %(s_account_ids)b::text[], %(s_message_ids)b::text[], %(s_statuses)b::text[], %(failure_sources)b::text[],
-    %(s_details)b::text[], %(provider_message_ids)b::text[], %(submitted_ats)b::timestamptz[],
-    %(counted)b::bool[], %(finished)b::bool[], %(wait_seconds)b::float8[], %(released)b::bool[]
+    (select %(s_account_ids)b::text[]), (select %(s_message_ids)b::text[]), (select %(s_statuses)b::text[]), (select %(failure_sources)b::text[]),
+    (select %(s_details)b::text[]), (select %(provider_message_ids)b::text[]), (select %(submitted_ats)b::timestamptz[]),
+    (select %(counted)b::bool[]), (select %(finished)b::bool[]), (select %(wait_seconds)b::float8[]), (select %(released)b::bool[])
 ) as c (
     account_id, message_id, status, failure_source, detail, provider_message_id, submitted_at, counted, finished,
     wait_seconds, released

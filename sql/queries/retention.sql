@@ -61,3 +61,23 @@ from agents
 where deleted_at < now() - make_interval(days => %(days)s::int)
 order by deleted_at
 limit %(batch)s::bigint;
+
+-- keep_statistics: let the planner know of tables that have grown by half since it last looked
+-- PostgreSQL does this by itself a minute later. Until then it takes a young table for empty, any index for as good as
+-- any other, and keeps to the plans that it made so.
+do $$
+declare
+    young record;
+begin
+    for young in
+        select relname
+        from pg_stat_user_tables
+        where schemaname = current_schema()
+            and n_live_tup between 100 and 100000
+            and n_mod_since_analyze > n_live_tup / 2
+        order by relname
+    loop
+        execute format('analyze (skip_locked) %I', young.relname);
+    end loop;
+end
+$$;

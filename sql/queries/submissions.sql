@@ -60,7 +60,7 @@ where next_attempt_at > now();
 -- The last moment at which the trash can stop a mail: what was thrown away since the claim is not marked.
 update submissions s
 set transmitting_at = now()
-from unnest(%(account_ids)b::text[], %(message_ids)b::text[], %(numbers)b::int[]) as k (account_id, message_id, number)
+from unnest((select %(account_ids)b::text[]), (select %(message_ids)b::text[]), (select %(numbers)b::int[])) as k (account_id, message_id, number)
 where s.account_id = k.account_id and s.message_id = k.message_id
     and s.attempts = k.number and s.status = 'sending' and s.leased_until > now()
     and exists (
@@ -104,7 +104,7 @@ where next_attempt_at > now();
 -- mark_notices: say of claimed notices that their content is about to leave; those that are still held
 update notices n
 set transmitting_at = now()
-from unnest(%(ids)b::text[], %(numbers)b::int[]) as k (id, number)
+from unnest((select %(ids)b::text[]), (select %(numbers)b::int[])) as k (id, number)
 where n.id = k.id and n.attempts = k.number and n.status = 'pending' and n.next_attempt_at > now()
 returning n.id;
 
@@ -116,7 +116,7 @@ set status = c.status,
     sent_at = case when c.status = 'sent' then now() end,
     next_attempt_at = case when c.status = 'pending' then now() + make_interval(secs => c.wait_seconds) end
 from unnest(
-    %(ids)b::text[], %(numbers)b::int[], %(statuses)b::text[], %(details)b::text[], %(wait_seconds)b::float8[]
+    (select %(ids)b::text[]), (select %(numbers)b::int[]), (select %(statuses)b::text[]), (select %(details)b::text[]), (select %(wait_seconds)b::float8[])
 ) as c (id, number, status, detail, wait_seconds)
 where n.id = c.id and n.attempts = c.number and n.status = 'pending';
 
@@ -168,3 +168,6 @@ select exists (
     where account_id = %(account_id)s and agent_email = %(agent_email)s
         and next_attempt_at is not null and status = 'sending' and leased_until > now()
 );
+
+-- announce: tell all processes that something is due
+select pg_notify('e2ad_submissions', '');

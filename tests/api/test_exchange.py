@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from e2ad.api.bodies import Bodies
 from e2ad.api.exchange import ClientGone, Exchange, client_address, request_id_for
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
@@ -42,7 +43,7 @@ def test_request_ids_are_echoed_when_they_can_be_logged(given: str, kept: bool) 
 
 async def test_a_body_that_does_not_come_in_time_ends_the_request(autojump_clock: MockClock) -> None:
     scope = {"method": "POST", "path": "/", "headers": [], "client": None}
-    exchange = Exchange.from_scope(scope, trio.sleep_forever, (), body_seconds=7)
+    exchange = Exchange.from_scope(scope, trio.sleep_forever, (), body_seconds=7, lease=Bodies(10**9).lease())
     started = trio.current_time()
     with pytest.raises(ClientGone):
         await exchange.read_body(100)

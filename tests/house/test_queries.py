@@ -16,7 +16,7 @@ QUERIES = {
     for path in sorted((sql.root() / "queries").glob("*.sql"))
 }
 _PARAMETER = re.compile(r"%(?:%|\(([a-z_][a-z0-9_]*)\)[sbt])")
-_UTILITY = re.compile(r"(create|drop|alter|notify|listen|vacuum|analyze|set|lock|truncate)\b", re.IGNORECASE)
+_UTILITY = re.compile(r"(create|do|drop|alter|notify|listen|vacuum|analyze|set|lock|truncate)\b", re.IGNORECASE)
 _STATEMENT = re.compile(r"\b(select|insert into|update|delete from|with \w+ as)\s", re.IGNORECASE)
 
 

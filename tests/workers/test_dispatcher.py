@@ -11,6 +11,7 @@ from attrs import evolve
 from e2ad.config.sections import Ramp
 from e2ad.core.errors import Unavailable
 from e2ad.gateway import outcomes
+from e2ad.storage.listener import Listener
 from e2ad.storage.pool import Database
 from tests import factories
 from tests.smtp.relay import CLOSE, FarRelay
@@ -479,10 +480,35 @@ async def test_notices(database: Database) -> None:
                 await trio.sleep(0.01)
         rows = await database.fetch_all("select id, status from notices order by id", prepare=False)
         states = {row["id"]: row["status"] for row in rows}
-    expected = ("sent", "skipped", "sent", "outcome_unknown", "pending", "failed")
+    expected = ("sent", "skipped", "failed", "outcome_unknown", "pending", "failed")
     assert states == dict(zip(cases, expected, strict=True))
     assert [mail.recipients for mail in it.far.mails] == [("joe@people.test",)]
     assert "<hitl-noreply@agents.test>" in it.far.mails[0].mail
+
+
+@pytest.mark.parametrize(
+    "owner", ["bot@agents.test", "Ada@AGENTS.TEST", "ada+owner@agents.test", "anybody@caught.test", "ada@full.test"]
+)
+async def test_no_notice_ends_in_an_inbox_here(database: Database, owner: str) -> None:
+    """An agent that reads a request to review its own mail could approve it."""
+    account = await world(database)
+    for email in ("all@caught.test", "ada@full.test"):
+        await factories.agent(database, account, email, catch_all=email.startswith("all@"))
+    about = await factories.message(database, account, direction="outbound", review_status="pending_review")
+    raw = b"From: hitl-noreply@agents.test\r\nSubject: Review\r\nMessage-ID: <n@agents.test>\r\n\r\nx\r\n"
+    row = {"id": "n1", "account_id": account, "kind": "review", "message_id": about, "recipient": owner, "content": raw}
+    await factories.insert(database, "notices", row | {"next_attempt_at": datetime.now(UTC) - timedelta(seconds=1)})
+    if owner == "ada@full.test":
+        await database.execute("update account_usage set storage_bytes = 10::bigint ^ 13", prepare=False)
+    async with post(database) as it:
+        with trio.fail_after(10):
+            while await database.fetch_value("select count(*) from notices where status = 'pending'", prepare=False):
+                await trio.sleep(0.01)
+    (notice,) = await database.fetch_all("select status, detail from notices", prepare=False)
+    assert notice["status"] == "failed"
+    assert "no agent may decide" in notice["detail"]
+    assert not it.far.mails
+    assert await database.fetch_value("select count(*) from messages where direction = 'inbound'", prepare=False) == 0
 
 
 async def test_graceful_end(database: Database) -> None:
@@ -501,3 +527,24 @@ async def test_graceful_end(database: Database) -> None:
         states = [(await it.row(message))["status"] for message in messages]
     assert states.count("sent") == len(it.far.mails) < 6
     assert set(states) == {"sent", "accepted"}
+
+
+async def test_what_is_committed_where_no_loop_runs_is_announced(database: Database) -> None:
+    heard: list[str] = []
+    listener = Listener(database.dsn)
+    listener.subscribe("e2ad_submissions", heard.append)
+    async with post(database, running=False) as it, trio.open_nursery() as nursery:
+        await nursery.start(listener.run)
+        await nursery.start(it.dispatcher.announce)
+        for _ in range(100):
+            it.dispatcher.kick()
+        with trio.fail_after(10):
+            while not heard:
+                await trio.sleep(0.01)
+        await trio.sleep(0.2)
+        assert len(heard) == 1, "many commits are one notification"
+        it.dispatcher.kick()
+        with trio.fail_after(10):
+            while len(heard) < 2:
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()

@@ -269,3 +269,16 @@ async def test_a_long_sweep_keeps_its_lock(database_dsn: str, database: Database
     impatient = f"{database_dsn} options='-c idle_in_transaction_session_timeout=400'"
     async with open_pool(impatient, size=2) as pool:
         assert await run_once(pool, Sweep("long", 1.0, 30.0, batch)) == 3 * BATCH + 1
+
+
+async def test_young_tables_are_analyzed_once_they_grow(database: Database) -> None:
+    await add_deliveries(database, "wh_1", "pending", 300, "1 minute")
+    analyzed = "select last_analyze is not null from pg_stat_user_tables where relname = %(table)s"
+    with trio.fail_after(20):
+        # Counters of other sessions are told within a second or so.
+        while not await database.fetch_value(analyzed, {"table": "deliveries"}, prepare=False):
+            await run_once(database, SWEEPS["statistics"])
+            await trio.sleep(0.1)
+    assert not await database.fetch_value(analyzed, {"table": "agents"}, prepare=False), "one row needs no statistics"
+    estimate = "select reltuples from pg_class where relname = 'deliveries'"
+    assert await database.fetch_value(estimate, prepare=False) == 300

@@ -19,7 +19,15 @@ import msgspec
 import trio
 from attrs import evolve, frozen
 
-from e2ad.api.dispatch import RELEASE_SECONDS, authorize, run_bounded, take_poll, take_registration, with_headers
+from e2ad.api.dispatch import (
+    RELEASE_SECONDS,
+    authorize,
+    check_large,
+    run_bounded,
+    take_poll,
+    take_registration,
+    with_headers,
+)
 from e2ad.api.errors import challenge, log_accident, retry_headers, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
 from e2ad.api.operation import Result, Scope
@@ -177,6 +185,7 @@ class ClassicEndpoint:
             if self.route.registration:
                 allowance = await take_registration(self.services, exchange.client_address)
                 allowance.check()
+            await check_large(self.services, exchange, self.route.scope, self.route.max_body)
             call = await self._read(exchange, path)
             if self.route.scope is not Scope.PUBLIC:
                 principal = await self._principal(call)
