@@ -613,6 +613,8 @@ CREATE INDEX messages_by_key ON public.messages USING btree (account_id, message
 
 CREATE INDEX messages_held ON public.messages USING btree (account_id, review_expires_at, id) WHERE (review_status = 'pending_review'::text);
 
+CREATE INDEX messages_held_by_age ON public.messages USING btree (account_id, created_at DESC, id DESC) WHERE (review_status = 'pending_review'::text);
+
 CREATE INDEX messages_holds_due ON public.messages USING btree (review_expires_at) WHERE (review_status = 'pending_review'::text);
 
 CREATE INDEX messages_labels ON public.messages USING gin (labels) WHERE (labels <> '{}'::text[]);

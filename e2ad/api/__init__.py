@@ -7,8 +7,8 @@
   `agents`, `messages`, `sending`, `suppressions`, `lifecycle`, `protection`, `reviews`, `conversations`, `domains`,
   `webhooks`, `events`. Their shapes are in `views`, `message_views`, `review_views` and `webhook_views`, their
   pages in `cursors`.
-- Around a handler: `exchange` reads the request (`bodies` has the memory for large ones), `shapes` turns it into attrs classes, `dispatch` runs
-  the checks in their order, `errors` turns a failure into the envelope.
+- Around a handler: `exchange` reads the request (`bodies` has the memory for large ones), `shapes` turns it into
+  attrs classes, `dispatch` runs the checks in their order, `errors` turns a failure into the envelope.
 - Beside them: `downloads` (signed links), `magic_links` with `review_pages` (a decision by a mailed
   link), `unsubscribe` (the page behind a mail's List-Unsubscribe),
   `provider_feedback` (what a mail provider has to say), `stream` (the sockets' handshake) and `upgrade` (its

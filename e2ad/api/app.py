@@ -178,7 +178,9 @@ class Api(QuartTrio):
         return await endpoint.respond(exchange, path)
 
 
-_TOP = frozenset({"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json", provider_feedback.PATH})
+_TOP = frozenset(
+    {"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json", provider_feedback.PATH, magic_links.PENDING_PATH}
+)
 
 
 async def _not_found(_: Exception) -> QuartResponse:

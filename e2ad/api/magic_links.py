@@ -27,7 +27,7 @@ from e2ad.gateway.reviews import MAX_REASON, Reviewer
 from e2ad.storage import reviews as storage
 from e2ad.storage.reviews import Linked, Shown
 
-__all__ = ["MagicLink", "PendingPage", "endpoints"]
+__all__ = ["PENDING_PATH", "MagicLink", "PendingPage", "endpoints"]
 
 MAX_FORM: Final = 65_536
 PER_MINUTE: Final = 120
@@ -35,6 +35,7 @@ PER_MINUTE: Final = 120
 WINDOW_SECONDS: Final = 60
 DEFAULT_REASON: Final = "magic-link rejection"
 PREFIXES: Final = ("/v1", "/api/v1")
+PENDING_PATH: Final = "/dashboard/pending"
 METHODS: Final = ("GET", "HEAD", "POST")
 REFUSED_METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS")
 HTML: Final = "text/html; charset=utf-8"
@@ -50,7 +51,7 @@ _SECURITY: Final = {
 }
 
 _MESSAGE_ID: Final = re.compile(r"msg_[0-9a-f]{32}")
-_INVALID: Final = "Copy it whole from the mail, or decide at the command line: e2a reviews list"
+_INVALID: Final = "Copy it whole from the mail, or decide at the command line: `e2a reviews list`"
 
 
 class _Refused(Exception):
@@ -143,7 +144,7 @@ class MagicLink:
                 410,
                 "This link has expired",
                 "The time to decide about this mail is over.",
-                f"What became of it: e2a reviews show {link.message_id}",
+                f"What became of it: `e2a reviews show {link.message_id}`",
             )
         if found.review_status != "pending_review":
             raise _decided(found.review_status)
@@ -152,7 +153,7 @@ class MagicLink:
                 409,
                 "The mail was changed",
                 "It was edited after this link was sent, so the link is no longer about what would leave.",
-                f"Nothing was decided. See what would leave now: e2a reviews show {link.message_id}",
+                f"Nothing was decided. See what would leave now: `e2a reviews show {link.message_id}`",
             )
         return _Opened(link, found, signed[-1])
 
@@ -183,7 +184,7 @@ class PendingPage:
             200,
             "Mail waits for your decision",
             "Decide with the two links of the mail that asked you: each shows the whole mail first.",
-            f"Or at the command line: e2a reviews show {which}",
+            f"Or at the command line: `e2a reviews show {which}`",
         )
 
 
@@ -196,7 +197,7 @@ def endpoints(services: Services) -> list[tuple[str, str, MagicLink | PendingPag
         for one in (approve, reject)
         for method in (*METHODS, *REFUSED_METHODS)
     ]
-    return [*links, ("GET", "/dashboard/pending", PendingPage())]
+    return [*links, ("GET", PENDING_PATH, PendingPage())]
 
 
 def _page(status: int, heading: str, *sentences: str) -> Response:

@@ -19,6 +19,7 @@ from e2ad.api.message_views import (
     summary_view,
 )
 from e2ad.api.operation import Call, Result, Scope, operation
+from e2ad.api.review_views import drafted
 from e2ad.api.services import Services
 from e2ad.api.views import Cursor, Limit
 from e2ad.core import errors
@@ -29,6 +30,7 @@ from e2ad.gateway import messages as gateway
 from e2ad.gateway.messages import Criteria
 from e2ad.gateway.mint import now
 from e2ad.storage import messages as storage
+from e2ad.storage import reviews
 from e2ad.storage.messages import Filter, Position, Summary
 
 __all__ = ["DOWNLOAD_PURPOSE", "OPERATIONS", "open_download", "page_of_messages"]
@@ -179,7 +181,10 @@ def _binding(email: str, which: Filter, expression: str) -> dict[str, Any]:
     poll=True,
 )
 async def get_message(call: Call[GetMessageQuery, None]) -> MessageView:
-    """The whole message with freshly signed `auth_headers`. An unread one is marked as read, unless asked not to."""
+    """The whole message with freshly signed `auth_headers`. An unread one is marked as read, unless asked not to.
+
+    Of a draft that waits for review, or was rejected, nothing is composed yet: its text is in `body`.
+    """
     reading = await gateway.read(
         call.services.db,
         call.services.keys,
@@ -188,7 +193,11 @@ async def get_message(call: Call[GetMessageQuery, None]) -> MessageView:
         call.path["id"],
         mark_read=call.query.mark_read,
     )
-    return message_view(reading)
+    view, message = message_view(reading), reading.message
+    if message.review_status is None or message.content_sha256 is not None:
+        return view
+    draft = await reviews.show(call.services.db, call.principal.account_id, message.id)
+    return view if draft is None else drafted(view, draft)
 
 
 @operation(

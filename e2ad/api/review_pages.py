@@ -3,6 +3,7 @@
 Everything that an agent or a stranger wrote is escaped, and what could not be seen is made visible.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -17,6 +18,7 @@ __all__ = ["CSP", "confirmation", "message_page"]
 
 SHOWN_CHARACTERS: Final = 200_000
 SHOWN_FINDINGS: Final = 60
+_COMMAND: Final = re.compile(r"`([^`]+)`")
 
 CSP: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -58,7 +60,8 @@ button {{ width: 100%; margin-top: 1.25rem; padding: .85rem 1rem; font: inherit;
   border: 0; border-radius: 8px; cursor: pointer; }}
 button.approve {{ background: var(--yes); }} button.reject {{ background: var(--no); }}
 :focus-visible {{ outline: 3px solid var(--ring); outline-offset: 2px; }}
-p {{ margin: .75rem 0; }} .soft {{ color: var(--soft); font-size: .9rem; }}
+p {{ margin: .75rem 0; overflow-wrap: anywhere; }} .said > :last-child {{ margin-bottom: 0; }}
+code {{ font: .9em ui-monospace, monospace; }} .soft {{ color: var(--soft); font-size: .9rem; }}
 </style>
 </head>
 <body>
@@ -77,10 +80,11 @@ def message_page(
     """A page that says something: what was decided, or why nothing was.
 
     Args:
+        sentences: what stands `between backticks` is a command to type.
         done: what was decided just now.
         draft: about which mail, named by subject and recipients.
     """
-    said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    said = "\n".join("<p>" + _COMMAND.sub(r"<code>\1</code>", escape(sentence)) + "</p>" for sentence in sentences)
     which = "" if draft is None else _listed([("Subject", [_subject(draft)]), *_recipients(draft)])
     content = f'<section class="said {done or ""}"><h1>{escape(heading)}</h1>\n{said}\n{which}</section>'
     return _PAGE.format(title=escape(heading), content=content)

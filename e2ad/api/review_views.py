@@ -24,6 +24,7 @@ __all__ = [
     "RejectRequest",
     "RejectResultView",
     "ReviewView",
+    "drafted",
     "review_view",
     "shown_view",
 ]
@@ -181,11 +182,19 @@ def shown_view(shown: Shown) -> MessageView:
         protection=shown.findings or UNSET,
         approval_expires_at=optional_instant(shown.review_expires_at),
         review_status=shown.message.review_status or view.review_status,
-        scheduled_at=optional_instant(shown.message.scheduled_at or shown.wished_at),
         revision=UNSET if shown.revision is None else shown.revision,
         content_sha256=UNSET if shown.sha256 is None else shown.sha256.hex(),
         edited=shown.edited or UNSET,
     )
+    view = drafted(view, shown)
+    return view if view.body is UNSET else evolve(view, parsed=UNSET)
+
+
+def drafted(view: MessageView, shown: Shown) -> MessageView:
+    """The view with what its draft says and when it is to leave, as long as nothing is composed of that draft.
+
+    So it is while it waits, and after it was rejected (contract: presence rules).
+    """
     if shown.draft is None or shown.message.content_sha256 is not None:
         return view
     draft = decode_draft(shown.draft)
@@ -197,4 +206,5 @@ def shown_view(shown: Shown) -> MessageView:
             {"filename": one.filename, "content_type": one.content_type, "size_bytes": len(one.data)}
             for one in draft.attachments
         ]
-    return evolve(view, body=body, parsed=UNSET)
+    scheduled_at = optional_instant(shown.message.scheduled_at or shown.wished_at)
+    return evolve(view, body=body, scheduled_at=scheduled_at)

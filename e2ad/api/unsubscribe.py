@@ -55,6 +55,7 @@ body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,
 main{max-width:30rem;margin:min(14vh,8rem) auto 2rem;padding:0 1rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.25rem}
 h1{font-size:1.35rem;line-height:1.3;margin:0 0 .75rem}p{margin:0;overflow-wrap:anywhere}
+strong{display:inline-block;max-width:100%}
 .soft{color:var(--soft);font-size:.9rem;margin-top:.75rem}
 button{width:100%;margin-top:1.25rem;padding:.85rem 1rem;font:inherit;font-weight:600;color:#fff;background:var(--act);
 border:0;border-radius:8px;cursor:pointer}
@@ -86,7 +87,12 @@ class UnsubscribePage:
             error = root_failure(raised)
             log_accident(error, exchange, "unsubscribe")
             text = error.message if isinstance(error, Failure) else "internal error"
-            response = Response(answer(error).status, f"{text}\n".encode(), TEXT, retry_headers(error))
+            status, more = answer(error).status, retry_headers(error)
+            if exchange.method == "GET":  # a person, who wants a page; a mail program reads the status
+                shown = "This link cannot be used", f"<p>{escape(text[:1].upper() + text[1:])}.</p>"
+                response = _page(*shown, status=status, headers=more)
+            else:
+                response = Response(status, f"{text}\n".encode(), TEXT, more)
         headers = {**_HEADERS, **allowance.headers(), **response.headers}
         return Response(response.status, response.body, response.content_type, headers)
 
@@ -136,11 +142,11 @@ def _question(agent_email: str) -> str:
     )
 
 
-def _page(title: str, content: str) -> Response:
+def _page(title: str, content: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body>"
         f"<main><section><h1>{title}</h1>{content}</section></main></body></html>\n"
     )
-    return Response(200, text.encode(), HTML)
+    return Response(status, text.encode(), HTML, headers or {})

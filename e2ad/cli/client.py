@@ -171,14 +171,14 @@ def inbox(
 
 
 @main.command()
-@click.argument("message_id")
+@click.argument("message_id", metavar="MESSAGE")
 @agent_option
 @click.option("--raw", is_flag=True, help="The mail as it came.")
 @json_option
 @command
 def read(context: Context, message_id: str, agent: str | None, raw: bool, as_json: bool) -> None:
     """Show one message; it counts as read afterwards."""
-    message = context.client.get_message(context.agent(agent), message_id)
+    message = context.client.get_message(context.agent_of(message_id, agent), message_id)
     if as_json:
         print_json(message)
     elif raw:

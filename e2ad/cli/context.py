@@ -62,14 +62,14 @@ class Context:
     settings: Settings
     console: Console
 
-    def agent(self, email: str | None) -> str:
-        """The agent that a command is about: named, configured, or the only one there is."""
+    def agent(self, email: str | None, option: str = "--agent") -> str:
+        """The agent that a command is about: named (by `option`), configured, or the only one there is."""
         if email or self.settings.agent_email:
             return self.full(email or self.settings.agent_email)
         agents = self._agents()
         if len(agents) == 1:
             return agents[0]
-        raise _which(agents)
+        raise _which(agents, option)
 
     def agent_of(self, message_id: str, email: str | None) -> str:
         """The agent that a message belongs to: named, configured, the only one, or whose it is."""
@@ -80,7 +80,7 @@ class Context:
             return agents[0]
         found = self.client.get_review(message_id).get("agent_email")
         if not found:
-            raise _which(agents)
+            raise _which(agents, "--agent")
         return str(found)
 
     def full(self, email: str) -> str:
@@ -100,10 +100,10 @@ class Context:
             return [str(self.client.account()["agent_email"])]  # the credential of one agent
 
 
-def _which(agents: list[str]) -> click.UsageError:
+def _which(agents: list[str], option: str) -> click.UsageError:
     if not agents:
         return click.UsageError("there is no agent yet; make one with: e2a agents create SLUG")
-    return click.UsageError(f"which agent? add --agent with one of: {', '.join(agents[:10])}")
+    return click.UsageError(f"which agent? add {option} with one of: {', '.join(agents[:10])}")
 
 
 def fail(status: int, message: str, more: list[str] | None = None) -> NoReturn:
@@ -135,7 +135,7 @@ def _more(error: E2AError) -> list[str]:
     details = error.details
     if "retry_after_seconds" in details:
         lines.append(f"try again in {details['retry_after_seconds']} s")
-    if "max_bytes" in details:
+    if "max_bytes" in details and str(details["max_bytes"]) not in str(error):
         what = details.get("filename") or str(details.get("scope", "the body")).replace("_", " ")
         lines.append(f"{what}: {details.get('actual_bytes')} bytes, at most {details['max_bytes']} are taken")
     if "resource" in details:

@@ -25,7 +25,7 @@ from e2ad.cli.context import (
     print_json,
 )
 from e2ad.cli.listening import plain
-from e2ad.cli.states import state_of
+from e2ad.cli.states import detail_of, state_of
 from e2ad.core.html_text import html_to_text
 from e2ad.sdk import E2AConnectionError
 
@@ -80,7 +80,7 @@ def send(context: Context, /, agent: str | None, to: tuple[str, ...], subject: s
     """
     if not to and not options["cc"]:
         raise click.UsageError("to whom? give --to (or --cc)")
-    email = context.agent(agent)
+    email = context.agent(agent, "--from")
     body = {"to": _addresses(context, to), "subject": subject, **_body(context, options)}
     if "text" not in body:
         raise click.UsageError("what? give --text, --text - to read it from standard input, or --html FILE")
@@ -300,6 +300,6 @@ def _line(message: Mapping[str, Any]) -> Text:
     line.append("  " + plain(", ".join(to[:3]) + (f" and {len(to) - 3} more" if len(to) > 3 else "")), style="bold")
     line.append("  " + plain(message.get("subject") or "(no subject)"))
     at = str(message.get("created_at") or "")[:16].replace("T", " ")
-    detail = message.get("delivery_detail")
+    detail = detail_of(message.get("delivery_detail"))
     line.append(f"\n  {at}  {message['id']}" + (f"  {plain(detail)}" if detail else ""), style="dim")
     return line

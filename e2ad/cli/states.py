@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["CAPTURED", "state_of"]
+__all__ = ["CAPTURED", "detail_of", "state_of"]
 
 CAPTURED: Final = "captured"
 """How the detail of a mail begins that went nowhere, since there is no relay."""
@@ -19,6 +19,11 @@ _STYLES: Final = {
     "deferred": "yellow",
     "held for review": "yellow",
 }
+
+
+def detail_of(detail: object) -> object:
+    """Why it is so far, beside the state in words, which it does not say again."""
+    return detail.removeprefix(f"{CAPTURED}: ") if isinstance(detail, str) else detail
 
 
 def state_of(message: Mapping[str, Any]) -> tuple[str, str]:

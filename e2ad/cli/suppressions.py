@@ -32,6 +32,8 @@ def suppressions_list(context: Context, agent: str | None, as_json: bool) -> Non
             plain(one["address"]), plain(one["source"]), str(one["created_at"])[:19], plain(one.get("reason") or "")
         )
     context.console.print(table if found else "nobody is blocked")
+    if agent is None:
+        context.say("(for the whole account; what is blocked for one agent, as after an unsubscribe: --agent AGENT)")
 
 
 @suppressions.command("add")

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from e2ad.cli.context import Context, agent_option, command, json_option, print_json
 from e2ad.cli.listening import plain
-from e2ad.cli.states import CAPTURED, state_of
+from e2ad.cli.states import CAPTURED, detail_of, state_of
 from e2ad.sdk import E2AError
 
 __all__ = ["resolve", "timeline", "trace"]
@@ -17,7 +17,7 @@ __all__ = ["resolve", "timeline", "trace"]
 _WORDS: Final[Mapping[str, str]] = {
     "acceptance.inbound_smtp": "taken from SMTP",
     "acceptance.outbound_api": "accepted from the API",
-    "acceptance.local_loopback": "accepted, to itself",
+    "acceptance.local_loopback": "accepted from an agent of this deployment",
     "authentication.dmarc_pass": "the author is proven (DMARC pass)",
     "authentication.dmarc_fail": "the author is not proven (DMARC fail)",
     "authentication.dmarc_none": "the author's domain publishes no DMARC",
@@ -50,6 +50,7 @@ _OUT: Final = ("review", "accepted", "suppression", "queued", "submission", "del
 _IN: Final = ("accepted", "authentication", "review", "queued")
 """In which order things happen that are dated alike, since one transaction wrote them."""
 
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
 _GOOD: Final = frozenset({"passed", "approved", "delivered", "accepted"})
 _BAD: Final = frozenset({"failed", "rejected", "blocked", "bounced", "reported"})
 
@@ -105,8 +106,8 @@ def _head(context: Context, message_id: str) -> Text:
     if message["direction"] == "outbound":
         words, style = state_of(message)
         head.append(f"  [{words}]", style=style)
-        if message.get("delivery_detail"):
-            head.append(f"  {plain(message['delivery_detail'])}", style="dim")
+        if detail := detail_of(message.get("delivery_detail")):
+            head.append(f"  {plain(detail)}", style="dim")
     who = f"{message.get('header_from') or '(nobody)'} -> {', '.join([*message['to'], *message['cc']])}"
     head.append(f"\n{plain(who)}", style="dim")
     return head
@@ -125,7 +126,7 @@ def timeline(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
         if row.get("recipient"):
             line.append(f"  {plain(row['recipient'])}")
         if row.get("reconstructed"):
-            line.append("  (told from the message, not recorded then)", style="dim")
+            line.append("  (concluded from the message)", style="dim")
         lines.append(line)
         lines += [Text(f"{'':<32}{plain(name)}: {plain(_shown(value))}", style="dim") for name, value in _evidence(row)]
     return lines
@@ -146,10 +147,15 @@ def _word(row: Mapping[str, Any]) -> str:
 def _evidence(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """What a person wants to know; the ids of other things are for programs, which ask for JSON."""
     pairs = (row.get("evidence") or {}).items()
-    return [(str(name).replace("_", " "), value) for name, value in pairs if value not in (None, "", [], {})]
+    return [(str(name).replace("_", " "), value) for name, value in pairs if value not in _NOTHING]
 
 
 def _shown(value: object) -> str:
+    value = detail_of(value)
+    if isinstance(value, Mapping):
+        return "; ".join(
+            f"{name.replace('_', ' ')} {_shown(one)}" for name, one in value.items() if one not in _NOTHING
+        )
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -3,16 +3,21 @@
 import ipaddress
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
+
+from e2ad.core.address import AddressError, parse_domain
 
 __all__ = [
     "Check",
     "any_networks",
     "at_least",
     "between",
+    "domain",
     "nameservers",
     "networks",
     "one_of",
     "port",
+    "public_url",
     "schedule",
     "secrets",
     "stub_zones",
@@ -87,6 +92,26 @@ def secrets(value: tuple[str, ...]) -> str | None:
         if len(secret.encode()) < 32:
             return f"entry {position} has fewer than 32 bytes; make one with: openssl rand -hex 32"
     return None
+
+
+def domain(value: str) -> str | None:
+    """A domain name, or nothing."""
+    try:
+        if value:
+            parse_domain(value)
+    except AddressError as error:
+        return f"must be a domain name such as agents.example.com: {error}"
+    return None
+
+
+def public_url(value: str) -> str | None:
+    """What links can be built from, or nothing."""
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    except ValueError:
+        whole = False
+    return None if whole or not value else "must be a whole address such as https://mail.example.com"
 
 
 def schedule(value: tuple[float, ...]) -> str | None:

@@ -77,10 +77,13 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for key, name in (("smtp.tls_cert", config.smtp.tls_cert), ("smtp.tls_key", config.smtp.tls_key)):
         if name and not os.access(name, os.R_OK):
             yield f"{key}: {name!r} can't be read; check the path and its permissions"
-    if config.egress.ca_file and not os.access(config.egress.ca_file, os.R_OK):
-        yield f"egress.ca_file: {config.egress.ca_file!r} can't be read"
+    for key, name in (("egress.ca_file", config.egress.ca_file), ("relay.ca_file", config.relay.ca_file)):
+        if name and not os.access(name, os.R_OK):
+            yield f"{key}: {name!r} can't be read; check the path and its permissions"
     if config.relay.host and config.relay.username and config.relay.tls == "none":
         yield "relay.tls: a password is not sent in the clear; use starttls or implicit"
+    if bool(config.relay.username) != bool(config.relay.password):
+        yield "relay.username, relay.password: set both, or neither"
 
 
 def _read_toml(path: Path | None, problems: list[str]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Smtp:
 
     host: str = _key("")
     port: int = _key(2525, checks.port)
-    domain: str = _key("localhost")
+    domain: str = _key("localhost", checks.domain)
     tls_cert: str = _key("")
     tls_key: str = _key("")
     proxy_trusted_cidrs: tuple[str, ...] = _key((), checks.networks)
@@ -106,7 +106,7 @@ class Http:
 
     host: str = _key("")
     port: int = _key(8080, checks.port)
-    public_url: str = _key("")
+    public_url: str = _key("", checks.public_url)
     trusted_proxies: tuple[str, ...] = _key((), checks.networks)
     max_connections: int = _key(4000, checks.at_least(1))
     header_seconds: float = _key(10.0, checks.at_least(0.1))
@@ -196,7 +196,7 @@ class Relay:
     password: str = _key("", secret=True)
     ca_file: str = _key("")
     helo: str = _key("")
-    from_domain: str = _key("")
+    from_domain: str = _key("", checks.domain)
     retry_schedule_seconds: tuple[float, ...] = _key((120, 600, 3600, 14_400, 14_400), checks.schedule)
     outage_seconds: float = _key(300.0, checks.between(0.05, 86_400))
     give_up_seconds: float = _key(259_200.0, checks.at_least(1))
@@ -319,7 +319,7 @@ class Grace:
 class Config:
     """Everything a running e2ad was told."""
 
-    shared_domain: str = _key("")
+    shared_domain: str = _key("", checks.domain)
     log: Log = Factory(Log)
     database: Database = Factory(Database)
     smtp: Smtp = Factory(Smtp)

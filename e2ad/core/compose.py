@@ -163,6 +163,7 @@ def compose_notice(
     header = [
         field("From", mailbox(display_name(from_name), from_address)),
         field("To", addresses([to])),
+        field("Reply-To", mailbox(display_name(from_name), from_address)),
         *_identity(subject, at, message_id),
         field("Auto-Submitted", ["auto-generated"]),
     ]

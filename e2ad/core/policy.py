@@ -38,7 +38,7 @@ SENDER: Final = "sender_not_allowed"
 
 _STRENGTH: Final[Mapping[str | None, int]] = {None: 0, "allow": 0, "flag": 1, "review": 2, "block": 3}
 _CLASS_TEXT: Final = {
-    Provenance.OPERATOR_LIST: "listed by the operator",
+    Provenance.OPERATOR_LIST: "is on the list of the operator",
     Provenance.CORRESPONDENT: "wrote to this agent before, authenticated",
     Provenance.PARTICIPANT: "takes part in this conversation",
     Provenance.CONTENT: "was seen only inside the content of a mail",

@@ -112,9 +112,13 @@ def refuse_too_many(provided: int) -> None:
 
 def _entry(name: str, index: int, text: str) -> str:
     try:
-        return address_of(text)
+        address = address_of(text)
     except ValueError as error:
         raise InvalidRecipient(f"{name}[{index}]: {error}") from error
+    if address.endswith("]"):
+        # Whoever could name a host by its number would have the relay knock at doors inside.
+        raise InvalidRecipient(f"{name}[{index}]: has the number of a host in the place of a domain")
+    return address
 
 
 def _checked(spec: str) -> Mailbox:

@@ -33,8 +33,11 @@ RESERVED_SLUGS: Final = frozenset(
         "admin",
         "agent",
         "api",
+        "bounce",
+        "bounces",
         "demo",
         "help",
+        "hitl-noreply",
         "info",
         "mail",
         "mailer-daemon",
@@ -47,7 +50,8 @@ RESERVED_SLUGS: Final = frozenset(
         "www",
     )
 )
-"""Local parts that people expect to belong to the operator of the shared domain."""
+"""Local parts that people expect to belong to the operator of the shared domain, and those that the deployment
+itself writes from or gets reports at: nobody else asks for a decision as `hitl-noreply`."""
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,38}[a-z0-9]")
 # RFC 5321 section 4.1.2: Dot-string of RFC 5322 atext. Quoted local parts are legal mail but no

@@ -29,6 +29,7 @@ from e2ad.delivery.hub import Hub
 from e2ad.delivery.poster import Poster
 from e2ad.delivery.webhook import Webhooks
 from e2ad.gateway import accounts
+from e2ad.gateway.acceptance import from_domain_of
 from e2ad.gateway.directory import Directory
 from e2ad.gateway.feedback import Feedback
 from e2ad.gateway.inside import InsideMail
@@ -340,7 +341,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             max_received_fields=config.smtp.max_received_fields,
             feedback=Feedback.build(
                 house.database,
-                domains=(config.relay.from_domain, config.shared_domain),
+                domains=(from_domain_of(config), config.shared_domain),
                 outbox=config.features.outbox,
             ),
         )

@@ -90,12 +90,15 @@ def open_hook(
 
 
 def _posted(path: str, headers: dict[str, str], body: bytes, secrets: Sequence[str]) -> Posted:
-    by_name = {name.lower(): value for name, value in headers.items()}
     try:
         document = json.loads(body)
     except ValueError:
         document = None
     fields = document if isinstance(document, dict) else {}
+    inside = fields.get("auth_headers")
+    if isinstance(inside, dict):  # where `e2a listen --forward` has them
+        headers = {str(name): str(value) for name, value in inside.items()} | headers
+    by_name = {name.lower(): value for name, value in headers.items()}
     data = fields.get("data") if isinstance(fields.get("data"), dict) else fields
     signed: bool | None = None
     raw = data.get("raw_message") if isinstance(data, dict) else None

@@ -75,7 +75,7 @@ async def survey(executor: Executor, account_id: str, agent_email: str, recipien
     """
     found = await table.survey(executor, account_id, agent_email, recipients)
     if found is None:
-        raise NotFound
+        raise NotFound("agent not found")
     return found
 
 

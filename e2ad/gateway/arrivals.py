@@ -25,10 +25,13 @@ class Inside:
     """Who sent a mail that never left the house: an agent of this deployment, known without any proof by mail.
 
     `hops` is the how manieth mail in a row from agent to agent it is; `delegation` says who stands behind it.
+    Agents of one account, `account_id`, share their conversations: the one that the mail names is believed
+    (contract: conversations). Another account's is not: nobody else gets into a conversation by naming it.
     """
 
     hops: int
     delegation: str = ""
+    account_id: str = ""
 
 
 @frozen
@@ -89,9 +92,10 @@ class Incoming:
         message_id = mint.new_id("msg_")
         at = mint.now()
         envelope_from = str(self.envelope.reverse_path) or None
+        shared = self._shared_conversation(recipient)
         judgement = announcements.judged(
             recipient,
-            self._announcement(message_id, recipient.agent_email, envelope_from, at),
+            self._announcement(message_id, recipient.agent_email, envelope_from, at, shared),
             message_id=message_id,
             at=at,
         )
@@ -112,8 +116,8 @@ class Incoming:
             message_id=parsed.message_id,
             message_id_key=parsed.message_id_key,
             reference_keys=self.reference_keys,
-            conversation_id=mint.new_id("conv_"),
-            threaded=False,
+            conversation_id=shared or mint.new_id("conv_"),
+            threaded=shared is not None,
             text=parsed.text,
             new_text=None if parsed.new_text == parsed.text else parsed.new_text,
             html=parsed.html,
@@ -143,8 +147,13 @@ class Incoming:
         )
         return Arrival(_marked(message, judgement), judgement.data, judgement.flag_data)
 
+    def _shared_conversation(self, recipient: Recipient) -> str | None:
+        if self.inside is None or self.inside.account_id != recipient.account_id:
+            return None
+        return self.parsed.conversation_id
+
     def _announcement(
-        self, message_id: str, agent_email: str, envelope_from: str | None, at: datetime
+        self, message_id: str, agent_email: str, envelope_from: str | None, at: datetime, conversation_id: str | None
     ) -> dict[str, Any]:
         parsed = self.parsed
         return announcements.received(
@@ -161,6 +170,7 @@ class Incoming:
             at=at,
             attachments=[meta.to_json() for meta in parsed.attachments],
             automation=None if parsed.automation is None else parsed.automation.value,
+            conversation_id=conversation_id,
         )
 
 

@@ -136,6 +136,7 @@ def reply_draft(wish: Wish, agent_email: str, parent: Parent, *, own: Collection
     if not wish.text.strip():
         raise InvalidRequest("text is required")
     parent_is_answerable(parent)
+    refuse_too_many(len(wish.cc) + len(wish.bcc))
     outbound = parent.direction == "outbound"
     to = parent.to_addresses if outbound else parent.reply_to_addresses or [parent.header_from or ""]
     cc = list(wish.cc)

@@ -143,9 +143,7 @@ async def block(executor: Executor, survey: Survey, draft: Draft, verdict: Block
     return reference
 
 
-async def flag(
-    executor: Executor, survey: Survey, draft: Draft, reason: str, *, message_id: str, desk: Desk
-) -> None:
+async def flag(executor: Executor, survey: Survey, draft: Draft, reason: str, *, message_id: str, desk: Desk) -> None:
     """Tell that a mail leaves although the owner's policy objects to it (contract: email.flagged).
 
     Args:

@@ -232,7 +232,7 @@ class Intake:
         references = [
             Reference(position, arrival.message.account_id, arrival.message.agent_email, key)
             for position, arrival in enumerate(arrivals)
-            if arrival.message.reference_keys
+            if arrival.message.reference_keys and not arrival.message.threaded
             for key in arrival.message.reference_keys.split(" ")
         ]
         if not references:
@@ -243,7 +243,7 @@ class Intake:
         for position, arrival in enumerate(arrivals):
             message = arrival.message
             conversation_id = known.get(position)
-            for key in (message.reference_keys or "").split():
+            for key in ("" if message.threaded else message.reference_keys or "").split():
                 parent = newest.get((message.agent_email, key))
                 if parent is not None:
                     conversation_id = messages[parent].conversation_id

@@ -32,9 +32,14 @@ Files:    {files}
 Why held: {reason}
 Decide by {expires}
 
-Look at it and approve: {approve}
-Look at it and reject:  {reject}
-Other ways to decide:   {dashboard}
+Look at it and approve:
+{approve}
+
+Look at it and reject:
+{reject}
+
+Other ways to decide:
+{dashboard}
 
 Opening a link shows the mail and changes nothing; you confirm on the page. The links work once,
 and only for the mail as it is now: after an edit they tell you so.
@@ -61,7 +66,8 @@ The links work once, and only for the mail as it is now: after an edit they tell
 """
 
 _ROW: Final = (
-    '<tr><th scope="row" style="text-align:left;vertical-align:top;padding:2px 16px 2px 0;font-weight:600">{name}</th>'
+    '<tr><th scope="row" style="text-align:left;vertical-align:top;padding:2px 16px 2px 0;font-weight:600;'
+    'white-space:nowrap">{name}</th>'
     '<td style="padding:2px 0;overflow-wrap:anywhere"><bdi>{value}</bdi></td></tr>'
 )
 

@@ -8,6 +8,7 @@ What a person approved is exactly what leaves: an approval may name the SHA-256 
 seen, and fails where the draft was changed since. A changed draft is a new revision; none is lost.
 """
 
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from attrs import evolve, field, frozen
@@ -26,11 +27,13 @@ from e2ad.storage import reviews as storage
 from e2ad.storage.ledger import Transition
 from e2ad.storage.outbox import NewEvent
 from e2ad.storage.pool import Executor
-from e2ad.storage.reviews import Decision, Hold, Locked
+from e2ad.storage.reviews import Decision, Hold, Locked, Released
 
 __all__ = ["MAX_REASON", "Approved", "Edits", "Rejected", "Reviewer", "Reviews", "Revised"]
 
 MAX_REASON: Final = 2000
+MAX_REVISIONS: Final = 100
+"""Each of them is kept whole."""
 
 Status = Literal["review_approved", "review_rejected", "review_expired_approved", "review_expired_rejected"]
 
@@ -166,7 +169,7 @@ class Reviews:
         draft = self._edited(before, edits)
         if draft == before:
             return Revised(message_id, hold.revision, hold.sha256 or b"")
-        return await self._revise(transaction, locked, draft, reviewer)
+        return await self._revise(transaction, locked, hold, draft, reviewer)
 
     async def expired(self, transaction: Executor, locked: Locked) -> Hold:
         """A hold that ran out: its `on_expiry` says what the owner wanted then."""
@@ -208,20 +211,22 @@ class Reviews:
     ) -> Approved:
         if locked.direction == "inbound":
             await self._decide(transaction, locked, reviewer, status)
-            await self._release(transaction, locked)
-            await self._tell(transaction, locked, status, {"edited": False}, sender=None)
+            found = await self._release(transaction, locked)
+            shown = {"edited": False, "subject": found.subject}
+            await self._tell(transaction, locked, status, shown, sender=found.header_from)
             return Approved(locked.id, locked.agent_email, locked.direction, status, edited=False)
         before = _draft(hold)
         draft = before if edits is None else self._edited(before, edits)
         was_edited = hold.edited
         if draft != before:
-            await self._revise(transaction, locked, draft, reviewer)
+            await self._revise(transaction, locked, hold, draft, reviewer)
             was_edited = True
         if reviewer != EXPIRY:
             # A person looked at it: it is no answer of a machine, and the count of mails without one starts anew.
             draft = evolve(draft, automatic=False, hops=1)
         surveyed = await survey(transaction, locked.account_id, locked.agent_email, draft.recipients)
         self.acceptance.check(surveyed, draft)
+        at = mint.now()
         prepared = await self.acceptance.prepare(
             surveyed, draft, message_id=locked.id, held=True, classes=_classes(hold)
         )
@@ -233,7 +238,7 @@ class Reviews:
             "subject": draft.subject,
             "to": draft.to,
         }
-        await self._tell(transaction, locked, status, more, sender=draft.agent_email)
+        await self._tell(transaction, locked, status, more, sender=draft.agent_email, at=at)
         # Last, since the account's usage is locked by it until COMMIT.
         accepted = await self.acceptance.write(transaction, prepared)
         return Approved(locked.id, locked.agent_email, locked.direction, status, was_edited, accepted)
@@ -258,7 +263,11 @@ class Reviews:
         await self._tell(transaction, locked, status, more, sender=None)
         return Rejected(locked.id, locked.agent_email, locked.direction, status, reason)
 
-    async def _revise(self, transaction: Executor, locked: Locked, draft: Draft, reviewer: Reviewer) -> Revised:
+    async def _revise(
+        self, transaction: Executor, locked: Locked, hold: Hold, draft: Draft, reviewer: Reviewer
+    ) -> Revised:
+        if hold.revision >= MAX_REVISIONS:
+            raise Conflict(f"the draft was changed {MAX_REVISIONS} times: approve or reject it as it is")
         encoded = encode_draft(draft)
         sha256 = sha256_of(encoded)
         revision = await storage.revise(
@@ -281,7 +290,7 @@ class Reviews:
         if not await storage.decide(transaction, locked.account_id, locked.id, decision):
             raise MessageNotPending
 
-    async def _release(self, transaction: Executor, locked: Locked) -> None:
+    async def _release(self, transaction: Executor, locked: Locked) -> Released:
         """Announce received mail as if it had come in now: the same event, on the same channels."""
         found = await storage.released(transaction, locked.account_id, locked.id)
         event_id = signing.event_id(locked.id, "email.received")
@@ -313,6 +322,7 @@ class Reviews:
             created_at=at,
         )
         await outbox.emit(transaction, [event], outbox=self.desk.outbox)
+        return found
 
     async def _tell(
         self,
@@ -322,9 +332,13 @@ class Reviews:
         more: dict[str, Any],
         *,
         sender: str | None,
+        at: datetime | None = None,
     ) -> None:
-        """The ledger's row and the event of a decision (contract: review events)."""
-        at = mint.now()
+        """The ledger's row and the event of a decision (contract: review events).
+
+        `at` is before what follows from the decision, so that the ledger tells both in this order.
+        """
+        at = at or mint.now()
         event_type = "email.review_approved" if status.endswith("approved") else "email.review_rejected"
         event_id = signing.event_id(locked.id, event_type)
         decided = Transition(

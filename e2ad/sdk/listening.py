@@ -217,8 +217,13 @@ async def _next_frame(socket: WebSocketConnection) -> str:
 
 def _reason(error: BaseException) -> str:
     """The text of what is at the bottom of it."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    while True:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif error.__cause__ is not None:
+            error = error.__cause__
+        else:
+            break
     return str(error) or type(error).__name__
 
 

@@ -14,6 +14,8 @@ __all__ = [
     "drop_deliveries",
     "drop_events",
     "drop_intake_keys",
+    "drop_notices",
+    "drop_revisions",
     "keep_statistics",
     "lock",
     "purge_messages",
@@ -52,6 +54,16 @@ async def drop_deliveries(executor: Executor, days: int, batch: int) -> int:
 async def drop_intake_keys(executor: Executor, hours: int, batch: int) -> int:
     """Delete what was kept to recognise a repeated mail."""
     return await executor.execute(_SQL["drop_intake_keys"], {"hours": hours, "batch": batch})
+
+
+async def drop_notices(executor: Executor, days: int, batch: int) -> int:
+    """Delete mail to owners older than this; what is still to be sent stays."""
+    return await executor.execute(_SQL["drop_notices"], {"days": days, "batch": batch})
+
+
+async def drop_revisions(executor: Executor, days: int, batch: int) -> int:
+    """Delete the drafts of holds that were decided longer ago. What was decided, when and by whom stays."""
+    return await executor.execute(_SQL["drop_revisions"], {"days": days, "batch": batch})
 
 
 async def keep_statistics(executor: Executor) -> None:

@@ -162,7 +162,8 @@ class MailAttempt:
 
     async def _deliver(self, addresses: list[str], content: bytes) -> None:
         claim = self._claim
-        origin = Inside(max(1, claim.hops), f"agent={claim.agent_email};human={claim.account_id}")
+        delegation = f"agent={claim.agent_email};human={claim.account_id}"
+        origin = Inside(max(1, claim.hops), delegation, claim.account_id)
         outcomes = await self._means.inside.deliver(
             addresses, content, sender=claim.agent_email, inside=origin, smtputf8=claim.smtputf8
         )

@@ -19,6 +19,7 @@ from e2ad.config import Config
 from e2ad.core.errors import Unavailable
 from e2ad.core.outbound import RecipientStatus
 from e2ad.gateway import outcomes
+from e2ad.gateway.acceptance import from_domain_of
 from e2ad.gateway.facts import Report
 from e2ad.gateway.inside import InsideMail
 from e2ad.gateway.limits import RateLimits
@@ -148,7 +149,7 @@ class Dispatcher:
         notice_means = NoticeMeans(
             inside=inside,
             upstream=upstream,
-            sender=f"{NOTICE_SENDER}@{relay.from_domain or config.shared_domain or 'localhost'}",
+            sender=f"{NOTICE_SENDER}@{from_domain_of(config)}",
             schedule=config.gate.notice_schedule_seconds,
             outage_seconds=NOTICE_OUTAGE_SECONDS,
             give_up_seconds=relay.give_up_seconds,

@@ -59,6 +59,12 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
     async def drop_provider_events(database: Database, batch: int) -> int:
         return await feedback.sweep(database, keep.event_days, batch)
 
+    async def drop_notices(database: Database, batch: int) -> int:
+        return await retention.drop_notices(database, keep.event_days, batch)
+
+    async def drop_revisions(database: Database, batch: int) -> int:
+        return await retention.drop_revisions(database, keep.trash_days, batch)
+
     async def purge_messages(database: Database, batch: int) -> int:
         return await retention.purge_messages(database, keep.trash_days, batch)
 
@@ -83,6 +89,8 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
         Sweep("events", hour, 300.0, drop_events),
         Sweep("deliveries", hour, 300.0, drop_deliveries),
         Sweep("provider_events", hour, 60.0, drop_provider_events),
+        Sweep("notices", hour, 300.0, drop_notices),
+        Sweep("drafts", hour, 300.0, drop_revisions),
         Sweep("intake_keys", hour, 300.0, _drop_intake_keys),
         Sweep("idempotency_keys", hour, 60.0, _drop_idempotency_keys),
         Sweep("rate_windows", hour, 60.0, _drop_rate_windows),

@@ -21,6 +21,8 @@ alter table messages
 comment on column messages.hops is 'the how manieth mail in a row from agent to agent, with no person between; 0 is mail of or to people';
 comment on column messages.review_expires_at is 'of a message in pending_review: when the hold runs out';
 create index messages_held on messages (account_id, review_expires_at, id) where review_status = 'pending_review';
+create index messages_held_by_age on messages (account_id, created_at desc, id desc)
+    where review_status = 'pending_review';
 create index messages_holds_due on messages (review_expires_at) where review_status = 'pending_review';
 create index messages_between_agents on messages (account_id, agent_email, header_from, created_at desc)
     where direction = 'inbound' and entity_type = 'agent';

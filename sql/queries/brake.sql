@@ -17,10 +17,11 @@ with asked as (
         limit 1
     ) found
 ), answered as (
+    -- One mail is found by its key and a conversation by its own: `|| ''` keeps other indexes from fitting.
     select m.hops
     from messages m
-    where m.account_id = %(account_id)s and m.id = %(parent_id)s and m.agent_email = %(agent_email)s
-      and m.direction = 'inbound' and m.entity_type = 'agent'
+    where m.account_id = %(account_id)s and m.id = %(parent_id)s and m.agent_email || '' = %(agent_email)s
+      and m.direction = 'inbound' and m.entity_type || '' = 'agent'
     union all
     select recent.hops
     from others o
@@ -57,7 +58,7 @@ with asked as (
         from messages m
         where m.account_id = %(account_id)s and m.agent_email = %(agent_email)s
           and m.conversation_id = %(conversation_id)s
-          and m.direction = 'inbound' and m.entity_type = 'agent'
+          and m.direction = 'inbound' and m.entity_type || '' = 'agent'
           and (m.header_from = o.email or starts_with(m.delegation, 'agent=' || o.email || ';'))
         order by m.created_at desc
         limit 1

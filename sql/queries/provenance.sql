@@ -25,7 +25,7 @@ select 'member', '', p.id, p.direction, p.verified or p.entity_type = 'agent' or
 from (
     select m.*
     from messages m
-    where m.account_id = %(account_id)s and m.id = %(parent_id)s and m.agent_email = %(agent_email)s
+    where m.account_id = %(account_id)s and m.id = %(parent_id)s and m.agent_email || '' = %(agent_email)s
     union
     (select m.*
      from messages m
@@ -41,7 +41,7 @@ where coalesce(p.review_status, '') not in ('pending_review', 'review_rejected',
 with candidates as (
     select m.id, m.created_at, 0 as nearness
     from messages m
-    where m.account_id = %(account_id)s and m.id = %(parent_id)s and m.agent_email = %(agent_email)s
+    where m.account_id = %(account_id)s and m.id = %(parent_id)s and m.agent_email || '' = %(agent_email)s
     union all
     (select m.id, m.created_at, 1
      from messages m

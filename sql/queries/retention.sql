@@ -28,6 +28,26 @@ using (
 ) old
 where k.account_id = old.account_id and k.agent_email = old.agent_email and k.key = old.key;
 
+-- drop_notices: a batch of old mail of the deployment itself that nothing is to be done about any more
+delete from notices n
+using (
+    select id from notices
+    where next_attempt_at is null and created_at < now() - make_interval(days => %(days)s::int)
+    limit %(batch)s::bigint
+) old
+where n.id = old.id;
+
+-- drop_revisions: a batch of drafts that were decided about long ago; what was decided stays, and the mail where it left
+delete from hold_revisions r
+using (
+    select r.account_id, r.message_id, r.revision
+    from holds h
+    join hold_revisions r on r.account_id = h.account_id and r.message_id = h.message_id
+    where h.decided_at < now() - make_interval(days => %(days)s::int)
+    limit %(batch)s::bigint
+) old
+where r.account_id = old.account_id and r.message_id = old.message_id and r.revision = old.revision;
+
 -- purge_messages: delete a batch of one account's trashed messages for good and give their bytes back
 with doomed as (
     select m.account_id, m.id

@@ -72,32 +72,40 @@ select m.id, m.agent_email, m.direction, m.header_from, m.envelope_from, m.verif
        m.cc_addresses, m.bcc_addresses, m.subject, m.created_at, m.conversation_id, m.threaded, m.flagged,
        m.flag_reason, m.message_type, m.review_status, m.review_expires_at, h.reason, h.revision, h.edited,
        h.scheduled_at, coalesce(r.sha256, m.content_sha256) as sha256
-from messages m
-join agents a on a.email = m.agent_email and a.deleted_at is null
+from (
+    select m.*
+    from messages m
+    join agents a on a.email = m.agent_email and a.deleted_at is null
+    where m.account_id = %(account_id)s
+        and m.review_status = 'pending_review'
+        and (m.created_at, m.id) < (coalesce(%(before_at)s::timestamptz, 'infinity'), %(before_id)s::text)
+    order by m.created_at desc, m.id desc
+    limit %(limit)s
+) m
 join holds h on h.account_id = m.account_id and h.message_id = m.id
 left join hold_revisions r
     on r.account_id = h.account_id and r.message_id = h.message_id and r.revision = h.revision
-where m.account_id = %(account_id)s
-    and m.review_status = 'pending_review'
-    and (m.created_at, m.id) < (coalesce(%(before_at)s::timestamptz, 'infinity'), %(before_id)s::text)
-order by m.created_at desc, m.id desc
-limit %(limit)s;
+order by m.created_at desc, m.id desc;
 
 -- soonest: an account's held drafts, those first that run out first
 select m.id, m.agent_email, m.direction, m.header_from, m.envelope_from, m.verified_domain, m.to_addresses,
        m.cc_addresses, m.bcc_addresses, m.subject, m.created_at, m.conversation_id, m.threaded, m.flagged,
        m.flag_reason, m.message_type, m.review_status, m.review_expires_at, h.reason, h.revision, h.edited,
        h.scheduled_at, coalesce(r.sha256, m.content_sha256) as sha256
-from messages m
-join agents a on a.email = m.agent_email and a.deleted_at is null
+from (
+    select m.*
+    from messages m
+    join agents a on a.email = m.agent_email and a.deleted_at is null
+    where m.account_id = %(account_id)s
+        and m.review_status = 'pending_review'
+        and m.direction = 'outbound'
+    order by m.review_expires_at, m.id
+    limit %(limit)s
+) m
 join holds h on h.account_id = m.account_id and h.message_id = m.id
 left join hold_revisions r
     on r.account_id = h.account_id and r.message_id = h.message_id and r.revision = h.revision
-where m.account_id = %(account_id)s
-    and m.review_status = 'pending_review'
-    and m.direction = 'outbound'
-order by m.review_expires_at, m.id
-limit %(limit)s;
+order by m.review_expires_at, m.id;
 
 -- agent_of: whose message it is, of a live agent of the account
 select m.agent_email, m.direction

@@ -28,7 +28,7 @@ select
         from suppressions s
         where s.account_id = acc.id
             and s.agent_email in ('', a.email)
-            and s.address in (select address from asked)
+            and s.address = any((select %(addresses)b::text[])::text[])
         order by s.address, s.agent_email
     ) as suppressed
 from agents a
@@ -51,7 +51,8 @@ left join submissions s on s.account_id = m.account_id and s.message_id = m.id
 where m.account_id = %(account_id)s
     and m.id = %(id)s
     and m.agent_email || '' = %(agent_email)s
-    and m.deleted_at is null
+    -- Written so that no index of what is not in the trash fits: one mail is found by its key.
+    and coalesce(m.deleted_at, '-infinity') = '-infinity'
     and coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected');
 
 -- only_agent: the one live agent of an account, or nothing when there are several
@@ -136,8 +137,11 @@ new_token as (
 ),
 new_transitions as (
     insert into lifecycle (account_id, id, message_id, reason_code, evidence, correlation_ids, occurred_at)
-    select n.account_id, t.id, n.id, t.reason_code, %(evidence)s::jsonb, %(correlation_ids)s::jsonb, %(at)s
-    from new_message n, unnest((select %(transition_ids)b::text[]), (select %(reason_codes)b::text[])) as t (id, reason_code)
+    -- A microsecond apart: the ledger is read in the order of time.
+    select n.account_id, t.id, n.id, t.reason_code, %(evidence)s::jsonb, %(correlation_ids)s::jsonb,
+        %(at)s::timestamptz + (t.place - 1) * interval '1 microsecond'
+    from new_message n,
+        unnest((select %(transition_ids)b::text[]), (select %(reason_codes)b::text[])) with ordinality as t (id, reason_code, place)
     on conflict do nothing
 ),
 joined_conversation as (

@@ -72,7 +72,8 @@ where s.account_id = k.account_id and s.message_id = k.message_id
 returning s.account_id, s.message_id;
 
 -- claim_notices: take due notices for this process
--- One whose message waits for nobody any more is not sent: `wanted` says so.
+-- One whose message waits for nobody any more is not sent: `wanted` says so. Its conditions are written so that no
+-- partial index fits: one mail is found by its key.
 with due as materialized (
     select id
     from notices
@@ -92,8 +93,8 @@ select n.id, n.account_id, n.recipient, n.content, n.attempts as number, n.creat
        n.message_id is null or m.id is not null as wanted
 from claimed n
 left join messages m
-    on m.account_id = n.account_id and m.id = n.message_id and m.review_status = 'pending_review'
-    and m.deleted_at is null
+    on m.account_id = n.account_id and m.id = n.message_id and m.review_status || '' = 'pending_review'
+    and coalesce(m.deleted_at, '-infinity') = '-infinity'
 order by n.created_at, n.id;
 
 -- next_notice_seconds: how long until the next notice becomes due

@@ -85,7 +85,8 @@ async def test_get_shows_and_post_decides(desk: Client, prefix: str, name: str) 
         assert await status_of(desk) == "pending_review"
     done = await post(desk, f"{prefix}/approve", **{name: tokens["approve"]})
     assert done.status == 200, done.text
-    assert "Approved" in done.text
+    for text in ("Approved", "Hi", "ada@example.org", "eve@example.org"):
+        assert text in done.text
     assert await status_of(desk) == "review_approved"
     assert len(await rows(desk, "submissions")) == 1
     assert "email.review_approved" in [row["type"] for row in await rows(desk, "events")]
@@ -111,6 +112,22 @@ async def test_rejecting_keeps_the_reason(desk: Client, given: str, kept: str) -
     assert await status_of(desk) == "review_rejected"
     assert (await rows(desk, "holds"))[0]["rejection_reason"] == kept
     assert await rows(desk, "submissions") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({"id": "msg_" + "0a" * 16}, "e2a reviews show msg_" + "0a" * 16),
+        ({"id": "<script>"}, "e2a reviews show MESSAGE"),
+        ({}, "e2a reviews show MESSAGE"),
+    ],
+)
+async def test_the_third_link_tells_how_else_to_decide(desk: Client, query: dict[str, str], shown: str) -> None:
+    page = await Client(desk.app, desk.services).request("GET", "/dashboard/pending", query=query)
+    assert page.status == 200
+    assert {key: page.headers[key] for key in HEADERS} == HEADERS
+    assert f"<code>{shown}</code>" in page.text
+    assert "<script" not in page.text
 
 
 async def test_a_token_that_was_touched_is_worth_nothing(desk: Client) -> None:

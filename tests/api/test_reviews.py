@@ -100,6 +100,27 @@ async def test_a_review_shows_all_that_a_decision_needs(desk: Client) -> None:
     assert review["content_sha256"] == listed[0]["content_sha256"] == revision["sha256"].hex()
 
 
+async def test_a_draft_says_in_its_inbox_what_it_is(desk: Client) -> None:
+    at = (datetime.now(UTC) + timedelta(hours=3)).replace(microsecond=0)
+    told = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    message_id = await hold(desk, send_at=told)
+    path = f"/v1/agents/{AGENT}/messages/{message_id}"
+    body = {"text": "Hello", "html": "<p>Hello"}
+    held = (await desk.get(path)).json()
+    assert (held["body"], held["raw_message"], held["attachments"]) == (body, None, [])
+    assert held["scheduled_at"] == told
+    assert held["parsed"]["text"] == "Hello"
+    assert not {"bcc", "hold_reason", "protection", "delivery_status", "sent_as"} & set(held)
+    await desk.post(f"/v1/reviews/{message_id}/reject", {})
+    rejected = (await desk.get(path)).json()
+    assert (rejected["review_status"], rejected["body"], rejected["raw_message"]) == ("review_rejected", body, None)
+    approved = await hold(desk)
+    await desk.post(f"/v1/reviews/{approved}/approve", {})
+    sent = (await desk.get(f"/v1/agents/{AGENT}/messages/{approved}")).json()
+    assert "body" not in sent
+    assert sent["raw_message"]
+
+
 async def test_approving_sends_exactly_what_was_held(desk: Client) -> None:
     message_id = await hold(desk)
     review = (await desk.get(f"/v1/reviews/{message_id}")).json()
@@ -115,6 +136,13 @@ async def test_approving_sends_exactly_what_was_held(desk: Client) -> None:
     assert submission["message_id"] == message_id
     assert sorted(row["address"] for row in await rows(desk, "recipients")) == ["ada@example.org", "bob@example.org"]
     assert await event_types(desk) == ["email.review_requested", "email.review_approved"]
+    steps = (await desk.get(f"/v1/agents/{AGENT}/messages/{message_id}/lifecycle")).json()["items"]
+    assert [one["reason_code"] for one in steps] == [
+        "review.hold_created",
+        "review.approved",
+        "acceptance.outbound_api",
+        "queue.outbound_submission",
+    ]
     (content,) = await rows(desk, "contents")
     assert b"Auto-Submitted" not in content["raw"]
     (held,) = await rows(desk, "holds")
@@ -359,3 +387,28 @@ async def test_a_decision_that_cannot_be_finished_is_none(desk: Client, monkeypa
         assert await rows(desk, "submissions") == []
         assert [row["reason_code"] for row in await rows(desk, "lifecycle")] == ["review.hold_created"]
     assert (await desk.post(f"/v1/reviews/{message_id}/approve", {})).status == 202
+
+
+async def test_a_draft_is_not_changed_without_end(desk: Client) -> None:
+    message_id = await hold(desk)
+    async with desk.services.db.connection() as connection:
+        await connection.execute("update hold_revisions set revision = 99")
+        await connection.execute("update holds set revision = 99")
+    assert (await desk.patch(f"/v1/reviews/{message_id}", {"text": "the hundredth"})).status == 200
+    answer = await desk.patch(f"/v1/reviews/{message_id}", {"text": "one more"})
+    assert (answer.status, answer.code) == (409, "conflict")
+    assert len(await rows(desk, "hold_revisions")) == 2
+    assert (await desk.post(f"/v1/reviews/{message_id}/approve", {})).status == 202
+
+
+async def test_what_was_decided_is_told_when_the_draft_is_forgotten(desk: Client) -> None:
+    for decision, status in (("approve", 202), ("reject", 200)):
+        message_id = await hold(desk)
+        assert (await desk.post(f"/v1/reviews/{message_id}/{decision}", {})).status == status
+        await desk.services.db.execute("delete from hold_revisions")
+        shown = await desk.get(f"/v1/reviews/{message_id}")
+        assert (shown.status, shown.json()["to"]) == (200, ["ada@example.org"])
+        assert (await desk.get(f"/api/v1/messages/{message_id}")).status == 200
+        assert (await desk.get(f"/v1/agents/{AGENT}/messages/{message_id}")).status == 200
+        again = await desk.post(f"/v1/reviews/{message_id}/approve", {})
+        assert (again.status, again.code) == (409, "message_not_pending")

@@ -18,7 +18,7 @@ REVIEW = {
     "outbound": {"gate": {}, "scan": {}, "require_review": True},
     "holds": {},
 }
-OPEN = {"inbound": {"gate": {}, "scan": {}}, "outbound": {"gate": {}, "scan": {}}, "holds": {}}
+OPEN: dict[str, Any] = {"inbound": {"gate": {}, "scan": {}}, "outbound": {"gate": {}, "scan": {}}, "holds": {}}
 MAIL = {"to": ["ada@example.org"], "subject": "Hi", "text": "Hello"}
 
 BODIES: Mapping[str, Any] = {
@@ -29,11 +29,13 @@ BODIES: Mapping[str, Any] = {
     "sendMessage": MAIL,
     "replyToMessage": {"text": "Hello"},
     "forwardMessage": {"to": ["ada@example.org"], "text": "Hello"},
-    "resolveMessage": {"resolution": "sent"},
+    "resolveMessage": {"outcome": "sent"},
     "createAgentSuppression": {"address": "ada@example.org"},
     "registerDomain": {"domain": "new.example.com"},
     "createWebhook": {"url": "https://example.org/", "events": ["email.received"]},
     "updateMessage": {"add_labels": ["x"]},
+    "PATCH /api/v1/domains/{domain}": {"is_primary": True},
+    "POST /api/v1/webhooks/{id}/redeliver-since": {"since": "2026-06-13T10:00:00Z"},
 }
 """Bodies that pass their schema, so that it is the scope that refuses."""
 
@@ -73,6 +75,7 @@ AGENTS_OWN_CLASSIC = {
 
 CLOSED = [one for one in OPERATIONS if one.scope is not Scope.PUBLIC]
 CLOSED_CLASSIC = [one for one in ROUTES if one.scope is not Scope.PUBLIC]
+EVERYTHING: list[Operation | ClassicRoute] = [*CLOSED, *CLOSED_CLASSIC]
 
 
 def named(one: Operation | ClassicRoute) -> str:
@@ -92,10 +95,9 @@ async def held(client: Client, caller: Any, api: Any) -> tuple[Client, str, str]
 
 async def call(client: Client, one: Operation | ClassicRoute, message_id: str, email: str, key: str | None) -> Answer:
     values = {"email": email, "id": message_id, "domain": DOMAIN, "address": "ada@example.org", "index": "0"}
-    body = (BODIES.get(one.id) or ({} if one.body else None)) if isinstance(one, Operation) else {}
-    if one.method == "GET":
-        body = None
-    return await client.request(one.method, one.path.format_map(values), body=body, key=key)
+    body = BODIES.get(named(one), {}) if one.body else None
+    query = {"confirm": "DELETE"} if one.method == "DELETE" and one in OPERATIONS else None
+    return await client.request(one.method, one.path.format_map(values), body=body, query=query, key=key)
 
 
 async def facts(client: Client) -> dict[str, Any]:
@@ -138,7 +140,7 @@ async def answers(
 async def test_an_agents_key_is_refused(held: tuple[Client, str, str]) -> None:
     """It approves nothing, edits nothing, resolves nothing, and changes no protection, domain or suppression."""
     client, message_id, key = held
-    refused = [one for one in [*CLOSED, *CLOSED_CLASSIC] if one.scope is Scope.ACCOUNT]
+    refused = [one for one in EVERYTHING if one.scope is Scope.ACCOUNT]
     found = await answers(client, refused, message_id, AGENT, key)
     assert found == dict.fromkeys(found, 403)
     assert len(found) > 60
@@ -146,7 +148,7 @@ async def test_an_agents_key_is_refused(held: tuple[Client, str, str]) -> None:
 
 async def test_an_agents_key_ends_at_its_own_inbox(held: tuple[Client, str, str]) -> None:
     client, message_id, key = held
-    own = [one for one in [*CLOSED, *CLOSED_CLASSIC] if one.scope is Scope.OWN]
+    own = [one for one in EVERYTHING if one.scope is Scope.OWN]
     for email, status in ((SISTER, 403), ("nobody@agents.localhost", 404)):
         found = await answers(client, own, message_id, email, key)
         assert found == dict.fromkeys(found, status)
@@ -164,7 +166,7 @@ async def test_another_accounts_ids_are_unknown(held: tuple[Client, str, str], s
         f" select account_id, e, 'ada@example.org', 'manual' from agents, unnest(array['', '{AGENT}']) e"
         f" where email = '{AGENT}'"
     )
-    naming = [one for one in [*CLOSED, *CLOSED_CLASSIC] if "{" in one.path]
+    naming = [one for one in EVERYTHING if "{" in one.path]
     found = await answers(client, naming, message_id, AGENT, stranger)
     classic = {name for name, status in found.items() if status == 403}
     assert found == dict.fromkeys(found, 404) | dict.fromkeys(classic, 403)
@@ -176,5 +178,5 @@ async def test_another_accounts_ids_are_unknown(held: tuple[Client, str, str], s
 async def test_strangers_are_refused(held: tuple[Client, str, str]) -> None:
     client, message_id, _ = held
     for key in ("e2a_acct_" + "0" * 64, "e2a_agt_" + "0" * 64):
-        found = await answers(client, [*CLOSED, *CLOSED_CLASSIC], message_id, AGENT, key)
+        found = await answers(client, EVERYTHING, message_id, AGENT, key)
         assert found == dict.fromkeys(found, 401)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import trio
 from attrs import define, evolve, field
 
 from e2ad.api.app import build_app
-from e2ad.core import mime
+from e2ad.core import mime, signing
 from e2ad.core.compose import compose
 from e2ad.core.errors import Unavailable
 from e2ad.core.outbound import Draft, DraftAttachment, SentAs
@@ -166,6 +167,8 @@ async def test_a_mail_is_accepted_with_all_that_belongs_to_it(bench: Bench) -> N
         "acceptance.outbound_api",
         "queue.outbound_submission",
     }
+    steps = (await bench.client.get(f"{MESSAGES}/{message_id}/lifecycle")).json()["items"]
+    assert [one["stage"] for one in steps] == ["accepted", "queued"]
     usage = await bench.only("account_usage")
     assert (usage["messages_month"], usage["messages_day"], usage["storage_bytes"]) == (3, 3, len(raw))
     assert bench.hand.kicks == 1
@@ -762,6 +765,8 @@ async def test_whom_to_answer(bench: Bench) -> None:
     assert (await bench.reply(nobody)).code == "invalid_recipient"
     many = await bench.inbound(raw=None, header_from="a@b.test", reply_to=[f"a{n}@b.test" for n in range(51)])
     assert (await bench.reply(many)).code == "too_many_recipients"
+    # Counted before they are read: reading takes long where there are many.
+    assert (await bench.reply(many, cc=["nobody"] * 51)).code == "too_many_recipients"
     assert (await bench.reply(nobody, text=" ")).code == "invalid_request"
     assert (await bench.reply("msg_unknown")).code == "not_found"
     assert await bench.rows("submissions") == []
@@ -832,3 +837,53 @@ async def test_what_is_blocked_leaves_an_event_alone(bench: Bench) -> None:
     answer = await bench.send()
     assert (answer.status, answer.code) == (403, "blocked_by_policy")
     assert await bench.counts() == {**dict.fromkeys(TABLES, 0), "events": 1}
+
+
+@pytest.mark.parametrize("key", [None, "once"])
+async def test_what_is_flagged_leaves_with_an_event(bench: Bench, key: str | None) -> None:
+    gate = '{"outbound": {"gate": {"policy": "allowlist", "action": "flag", "allowlist": ["ada@example.org"]}}}'
+    await bench.db.execute("update agents set protection = %(gate)s::jsonb", {"gate": gate})
+    assert (await bench.send()).status == 202
+    assert await bench.rows("events") == []
+    headers = None if key is None else {"Idempotency-Key": key}
+    answer = await bench.send(to=["eve@example.org"], bcc=["joe@example.org"], reply_to="desk@x.test", headers=headers)
+    message = await bench.row(answer)
+    assert (answer.status, message["flagged"]) == (202, True)
+    event = await bench.only("events")
+    assert (event["type"], event["message_id"]) == ("email.flagged", message["id"])
+    assert event["id"] == signing.event_id(message["id"], "email.flagged")
+    assert json.loads(event["envelope"])["data"] == {
+        "message_id": message["id"],
+        "agent_email": AGENT,
+        "direction": "outbound",
+        "message_type": "send",
+        "from": AGENT,
+        "to": ["eve@example.org"],
+        "cc": [],
+        "bcc": ["joe@example.org"],
+        "reply_to": ["desk@x.test"],
+        "subject": "Hi",
+        "conversation_id": message["conversation_id"],
+        "policy": "allowlist",
+        "reason": message["flag_reason"],
+    }
+
+
+async def test_a_flag_and_its_mail_are_one_transaction(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = '{"outbound": {"gate": {"policy": "allowlist", "action": "flag"}}}'
+    await bench.db.execute("update agents set protection = %(gate)s::jsonb", {"gate": gate})
+
+    async def gone(*_: Any, **__: Any) -> bool:
+        await trio.lowlevel.checkpoint()
+        return False
+
+    monkeypatch.setattr(storage, "accept", gone)
+    assert (await bench.send()).status == 404
+    assert await bench.rows("events") == []
+
+
+async def test_a_time_without_its_offset_is_no_time(bench: Bench) -> None:
+    answer = await bench.send(send_at=(datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S"))
+    assert (answer.status, answer.code) == (422, "invalid_request")
+    assert answer.json()["error"]["details"]["fields"][0]["location"] == "body.send_at"
+    assert await bench.rows("messages") == []

@@ -109,7 +109,9 @@ async def test_a_post_that_says_something_else(client: Client, url: str, kind: s
 
 async def test_links_that_were_never_given_out(client: Client, url: str) -> None:
     for token in ("u1_" + "A" * 43, url.rpartition("/")[2][:-1], url.rpartition("/")[2] + "x", "%C3%A4", "x" * 5000):
-        assert (await client.get(f"/u/{token}")).status == 404
+        shown = await client.get(f"/u/{token}")
+        assert (shown.status, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "<form" not in shown.text
         assert (await client.post(f"/u/{token}", raw=ONE_CLICK, headers=FORM)).status == 404
     stored = await client.services.db.fetch_value("select token_sha256 from unsubscribe_tokens")
     assert bytes(stored) == hashlib.sha256(url.rpartition("/")[2].encode()).digest()

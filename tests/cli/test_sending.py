@@ -25,6 +25,13 @@ def test_a_plain_send(far: FarApi) -> None:
     assert "wait" not in asked.query
 
 
+def test_one_of_several_agents_is_named_by_from(far: FarApi, page: Callable[..., Any]) -> None:
+    far.on("GET", "/v1/agents", page({"email": "a@agents.test"}, {"email": "b@agents.test"}))
+    done = far.e2a("send", "--to", "ada@b.test", "--subject", "Hello", "--text", "x", agent="")
+    assert done.exit_code == 2
+    assert "add --from with one of: a@agents.test, b@agents.test" in done.stderr
+
+
 def test_everything_at_once(far: FarApi, tmp_path: Path) -> None:
     far.on("POST", "/v1/agents/other@agents.test/messages", (202, ACCEPTED))
     far.on("GET", "/v1/info", {"shared_domain": "agents.test"})

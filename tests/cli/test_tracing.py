@@ -44,8 +44,17 @@ def test_a_timeline() -> None:
         " " * 32 + "detail: 450 �]later",
         " " * 32 + "hosts: a, b",
         "2026-07-01 12:02:03    +2m 03s  taken by the relay  a�@b.test",
-        "2026-07-01 14:30:00    +2h 30m  bounced for good  a@b.test  (told from the message, not recorded then)",
+        "2026-07-01 14:30:00    +2h 30m  bounced for good  a@b.test  (concluded from the message)",
     ]
+
+
+def test_evidence_that_has_parts_is_told_in_words() -> None:
+    evidence = {"dmarc": {"status": "pass", "policy": None, "aligned_by": ["spf", "dkim"]}}
+    lines = [
+        line.plain.strip()
+        for line in tracing.timeline([row("authentication.dmarc_pass", "12:00:00", evidence=evidence)])
+    ]
+    assert lines[1:] == ["dmarc: status pass; aligned by spf, dkim"]
 
 
 def test_what_is_dated_alike_stands_in_the_order_of_its_happening() -> None:

@@ -63,6 +63,8 @@ def test_the_file_wins_over_what_a_command_sets(tmp_path: Path) -> None:
         ("E2AD_RELAY_RETRY_SCHEDULE_SECONDS", "1", "relay.retry_schedule_seconds", (1.0,)),
         ("E2AD_SMTP_PROXY_TRUSTED_CIDRS", "", "smtp.proxy_trusted_cidrs", ()),
         ("E2AD_RATE_LIMITS_POLL_PER_MINUTE", "0", "rate_limits.poll_per_minute", 0),
+        ("E2AD_SHARED_DOMAIN", "ägypten.example", "shared_domain", "ägypten.example"),
+        ("E2AD_HTTP_PUBLIC_URL", "https://mail.example:8443/e2a", "http.public_url", "https://mail.example:8443/e2a"),
     ],
 )
 def test_every_kind_of_key_from_the_environment(name: str, text: str, key: str, value: object) -> None:
@@ -128,6 +130,16 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ("E2AD_RELAY_TLS", "ssl", "must be one of none, starttls, implicit"),
         ("E2AD_WEBHOOKS_RETRY_SCHEDULE_SECONDS", "", "needs at least one wait"),
         ("E2AD_EGRESS_ALLOW_HTTP", "perhaps", "is not true or false"),
+        ("E2AD_SHARED_DOMAIN", "two words", "shared_domain: must be a domain name"),
+        ("E2AD_SMTP_DOMAIN", "https://mx.example", "smtp.domain: must be a domain name"),
+        ("E2AD_RELAY_FROM_DOMAIN", "me@mail.example", "relay.from_domain: must be a domain name"),
+        ("E2AD_HTTP_PUBLIC_URL", "mail.example.com", "http.public_url: must be a whole address"),
+        ("E2AD_HTTP_PUBLIC_URL", "https://[mail/", "http.public_url: must be a whole address"),
+        ("E2AD_HTTP_PUBLIC_URL", "ftp://mail.example", "http.public_url: must be a whole address"),
+        ("E2AD_HTTP_PUBLIC_URL", "https://mail.example/?x=", "http.public_url: must be a whole address"),
+        ("E2AD_RELAY_USERNAME", "e2ad", "relay.username, relay.password: set both, or neither"),
+        ("E2AD_RELAY_PASSWORD", "secret", "relay.username, relay.password: set both, or neither"),
+        ("E2AD_RELAY_CA_FILE", "/nowhere", "relay.ca_file: '/nowhere' can't be read"),
     ],
 )
 def test_what_is_wrong_with_a_value(variable: str, text: str, complaint: str) -> None:

@@ -524,6 +524,7 @@ def test_a_notice() -> None:
     assert names(mail) == [
         "from",
         "to",
+        "reply-to",
         "subject",
         "date",
         "message-id",

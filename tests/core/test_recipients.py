@@ -158,6 +158,16 @@ def test_the_entry_is_named() -> None:
         normalise(["a@x.test"], ["b@x.test", "nobody"])
 
 
+@pytest.mark.parametrize("literal", ["a@[127.0.0.1]", "A <a@[10.0.0.5]>", "a@[IPv6:::1]"])
+def test_a_hosts_number_is_no_recipient(literal: str) -> None:
+    """The relay would be sent to machines inside that nobody can reach from without."""
+    for place in range(3):
+        lists = [["b@x.test"], [], []]
+        lists[place].append(literal)
+        with pytest.raises(InvalidRecipient):
+            normalise(*lists)
+
+
 def test_so_many_and_no_more() -> None:
     many = [f"a{number}@x.test" for number in range(MAX_RECIPIENTS)]
     assert len(normalise(many[:20], many[20:40], many[40:]).all) == MAX_RECIPIENTS

@@ -45,9 +45,10 @@ def test_a_slug_may_not_be(slug: str) -> None:
         check_slug(slug)
 
 
-def test_the_reserved_slugs_are_those_of_the_contract() -> None:
+def test_the_reserved_slugs_are_those_of_the_contract_and_our_own() -> None:
     listed = "admin postmaster abuse noreply no-reply mailer-daemon info help demo test www mail agent api system root"
-    assert set(listed.split()) == RESERVED_SLUGS
+    ours = "bounce bounces hitl-noreply"
+    assert {*listed.split(), *ours.split()} == RESERVED_SLUGS
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,13 @@ def test_a_delivery_is_checked(far: Far, secret: str, good: bool) -> None:
     assert ("good" if good else "BAD") in posted.line()
 
 
+@pytest.mark.parametrize(("secret", "good"), [("secret", True), ("another", False)])
+def test_what_listen_forwards_has_the_headers_inside(far: Far, secret: str, good: bool) -> None:
+    far.post(json.dumps({**json.loads(BODY), "subject": "hello", "auth_headers": signed(secret)}).encode(), {})
+    [posted] = far.told
+    assert (posted.signed, posted.subject, posted.verified, posted.sender) == (good, "hello", "true", "a@example.test")
+
+
 def test_a_changed_mail_does_not_pass(far: Far) -> None:
     body = json.dumps({"raw_message": base64.b64encode(RAW + b"!").decode()}).encode()
     far.post(body, signed("secret"))

@@ -101,6 +101,34 @@ async def test_mail_that_goes_round_in_circles(way_in: InsideMail) -> None:
     )
 
 
+async def test_agents_of_one_account_share_their_conversations(way_in: InsideMail, database: Database) -> None:
+    owner = await database.fetch_value("select account_id from agents where email = 'ada@agents.test'", prepare=False)
+    stranger = await factories.account(database)
+    await factories.agent(database, stranger.account_id, "sam@agents.test")
+    raw = RAW.replace(b"To:", b"X-E2A-Conversation-Id: conv_ours\r\nTo:")
+    origin = Inside(1, account_id=owner)
+    everyone = ("ada@agents.test", "eve@agents.test", "sam@agents.test")
+    await way_in.deliver(everyone, raw, sender=SENDER, inside=origin)
+    await deliver(way_in, "eve@agents.test", raw=raw.replace(b"<m@", b"<n@"))
+    rows = await database.fetch_all("select m.*, e.envelope from messages m join events e on e.message_id = m.id")
+    joined = {(row["agent_email"], row["message_id"]) for row in rows if row["conversation_id"] == "conv_ours"}
+    assert joined == {("ada@agents.test", "<m@agents.test>"), ("eve@agents.test", "<m@agents.test>")}
+    for row in rows:
+        ours = row["conversation_id"] == "conv_ours"
+        assert row["threaded"] is ours
+        assert ('"conversation_id":"conv_ours"' in row["envelope"]) is ours
+
+
+async def test_a_named_conversation_comes_before_what_a_mail_answers(way_in: InsideMail, database: Database) -> None:
+    owner = await database.fetch_value("select account_id from agents where email = 'ada@agents.test'", prepare=False)
+    await deliver(way_in, "ada@agents.test")
+    answer = RAW.replace(b"<m@agents.test>", b"<n@agents.test>\r\nIn-Reply-To: <m@agents.test>")
+    named = answer.replace(b"To: ada", b"X-E2A-Conversation-Id: conv_ours\r\nTo: ada")
+    await way_in.deliver(("ada@agents.test",), named, sender=SENDER, inside=Inside(1, account_id=owner))
+    asked = "select conversation_id from messages where message_id = '<n@agents.test>'"
+    assert await database.fetch_value(asked, prepare=False) == "conv_ours"
+
+
 async def test_a_database_that_is_away(way_in: InsideMail, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: Any) -> Any:
         await trio.lowlevel.checkpoint()

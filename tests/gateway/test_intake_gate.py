@@ -178,6 +178,9 @@ async def test_held_mail_is_hidden_until_it_is_released(house: Database) -> None
     assert (message["review_status"], message["unread"]) == ("review_approved", True)
     by_type = {row["type"]: row for row in await rows(house, "events") if row["message_id"] == message_id}
     assert set(by_type) == {"email.review_requested", "email.received", "email.review_approved"}
+    decided = json.loads(by_type["email.review_approved"]["envelope"])["data"]
+    assert (decided["direction"], decided["edited"]) == ("inbound", False)
+    assert (decided["from"], decided["subject"]) == (ANN, "s")
     received = json.loads(by_type["email.received"]["envelope"])["data"]
     assert (received["message_id"], received["header_from"], received["subject"]) == (message_id, ANN, "s")
     assert received["verified_domain"] == "example.org"

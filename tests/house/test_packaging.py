@@ -1,6 +1,7 @@
 """What is shipped: the unit, the container files, and that they agree with the code."""
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2ad.config.sections import Config
+from e2ad.config import Config, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,8 +62,14 @@ def test_compose_agrees_with_the_defaults() -> None:
         "E2AD_SHARED_DOMAIN",
         "E2AD_SMTP_DOMAIN",
         "E2AD_HTTP_PUBLIC_URL",
+        "E2AD_RELAY_HOST",
+        "E2AD_RELAY_USERNAME",
+        "E2AD_RELAY_PASSWORD",
     }
     assert set(service["environment"]) == known
+    unset = {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in service["environment"].items()}
+    unset.pop("E2AD_SIGNING_SECRETS_FILE")
+    assert load(environ=unset, need=()).relay == config.relay
     assert service["depends_on"]["postgres"]["condition"] == "service_healthy"
     assert service["depends_on"]["secret"]["condition"] == "service_completed_successfully"
     file = service["environment"]["E2AD_SIGNING_SECRETS_FILE"]

@@ -81,10 +81,10 @@ async def test_killed_anywhere(deployment: Deployment) -> None:
 
 
 async def released(database: Database) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while await database.fetch_value(
             "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-            " and state <> 'idle'",
+            " and state <> 'idle' and backend_type = 'client backend'",
             prepare=False,
         ):
             await trio.sleep(0.01)

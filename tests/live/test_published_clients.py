@@ -14,13 +14,13 @@ SCRIPTS = Path(__file__).parent / "clients"
 MAIL = "From: Ada <ada@example.test>\r\nTo: {to}\r\nSubject: hook\r\nMessage-ID: <hook.{to}>\r\n\r\nHello\r\n"
 
 
-def run(python: str, script: str, dev: Running, endpoint: Endpoint, stdin: str) -> None:
+def run(python: str, script: str, dev: Running, endpoint: Endpoint | None = None, stdin: str = "") -> None:
     done = subprocess.run(
         [python, str(SCRIPTS / script), json.dumps(dict(dev.told))],
         input=stdin,
         capture_output=True,
         text=True,
-        env={**dev.environ(), "WEBHOOK_URL": endpoint.url},
+        env={**dev.environ(), "WEBHOOK_URL": "" if endpoint is None else endpoint.url},
         timeout=90,
         check=False,
     )
@@ -54,3 +54,9 @@ def test_the_full_client(dev: Running, endpoint: Endpoint, published: Callable[[
         "secret": made["signing_secret"],
     }
     run(published("5.8.1"), "full.py", dev, endpoint, json.dumps(hook))
+
+
+@pytest.mark.parametrize(("version", "script"), [("2.5.0", "classic_out.py"), ("5.8.1", "full_out.py")])
+def test_mail_out(version: str, script: str, dev: Running, published: Callable[[str], str]) -> None:
+    """Send, answer, hand on, review, suppress, protect, and send from a domain of one's own."""
+    run(published(version), script, dev)

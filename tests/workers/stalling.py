@@ -39,7 +39,7 @@ async def stalled(point: str, sink: Sink, database: Database) -> AsyncIterator[C
             await nursery.start(_lock, database, _BLOCKED[point][0], "share", released)
 
         async def reached() -> None:
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 if point in RELAY:
                     await hold.reached.wait()
                     return

@@ -486,6 +486,19 @@ async def test_notices(database: Database) -> None:
     assert "<hitl-noreply@agents.test>" in it.far.mails[0].mail
 
 
+async def test_a_notice_comes_from_the_deployments_own_domain(database: Database) -> None:
+    account = await world(database)
+    raw = b"From: hitl-noreply@mx.test\r\nSubject: Review\r\nMessage-ID: <n@mx.test>\r\n\r\nx\r\n"
+    row = {"id": "n1", "account_id": account, "kind": "review", "recipient": "joe@people.test", "content": raw}
+    await factories.insert(database, "notices", row | {"next_attempt_at": datetime.now(UTC)})
+    config = evolve(with_relay(from_domain=""), shared_domain="", smtp=evolve(CONFIG.smtp, domain="mx.test"))
+    async with post(database, config=config) as it:
+        with trio.fail_after(10):
+            while not it.far.mails:
+                await trio.sleep(0.01)
+    assert "<hitl-noreply@mx.test>" in it.far.mails[0].mail
+
+
 @pytest.mark.parametrize(
     "owner", ["bot@agents.test", "Ada@AGENTS.TEST", "ada+owner@agents.test", "anybody@caught.test", "ada@full.test"]
 )

@@ -16,6 +16,39 @@ ACCOUNT, AGENT = "a" * 32, "bot@agents.example.com"
 SWEEPS = {sweep.name: sweep for sweep in table(Config())}
 
 
+async def test_mail_to_owners_is_forgotten(database: Database) -> None:
+    await database.execute(
+        "insert into notices (id, account_id, kind, recipient, content, status, next_attempt_at, created_at) values"
+        " ('old', %(a)s, 'review', 'o@example.com', 'x', 'sent', null, now() - interval '31 days'),"
+        " ('due', %(a)s, 'review', 'o@example.com', 'x', 'pending', now(), now() - interval '31 days'),"
+        " ('new', %(a)s, 'review', 'o@example.com', 'x', 'sent', null, now() - interval '29 days')",
+        {"a": ACCOUNT},
+    )
+    await run_once(database, SWEEPS["notices"])
+    left = await database.fetch_all("select id from notices order by id")
+    assert [row["id"] for row in left] == ["due", "new"]
+
+
+async def test_drafts_that_were_decided_about_are_forgotten(database: Database) -> None:
+    for name, days in (("msg_old", 31), ("msg_new", 29), ("msg_open", None)):
+        await add_message(database, name, name.encode(), None)
+        await database.execute(
+            "insert into holds (account_id, message_id, agent_email, direction, reason, on_expiry, decided_at)"
+            " values (%(a)s, %(id)s, 'bot@agents.example.com', 'outbound', '{}', 'reject',"
+            " now() - make_interval(days => %(days)s::int))",
+            {"a": ACCOUNT, "id": name, "days": days},
+        )
+        await database.execute(
+            "insert into hold_revisions (account_id, message_id, revision, draft, sha256, editor)"
+            " select %(a)s, %(id)s, n, 'x', sha256('x'), 'agent' from generate_series(1, 2) n",
+            {"a": ACCOUNT, "id": name},
+        )
+    await run_once(database, SWEEPS["drafts"])
+    left = await database.fetch_all("select message_id, revision from hold_revisions order by 1, 2")
+    assert [row["message_id"] for row in left] == ["msg_new", "msg_new", "msg_open", "msg_open"]
+    assert await database.fetch_value("select count(*) from holds") == 3
+
+
 @pytest.fixture
 async def database(database_dsn: str) -> AsyncIterator[Database]:
     async with open_pool(database_dsn, size=8) as pool:
