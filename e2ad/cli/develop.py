@@ -8,6 +8,7 @@ import click
 import trio
 from rich.console import Console
 
+from e2ad import daemon
 from e2ad.cli import failing
 from e2ad.cli.listening import plain
 from e2ad.dev import hook as hooks
@@ -51,6 +52,7 @@ def dev(
     ports = {door: port for door, port in given.items() if port is not None}
     show = _print_json if as_json else _print_welcome
     with failing.explained():
+        daemon.spare_what_stays()
         trio.run(
             partial(
                 session.run,

@@ -4,7 +4,7 @@
 - `settings` says to the rooms below what the configuration means to them.
 - `processes` supervises several of them, over a `lifeline` each.
 - `systemd` speaks to the service manager, `signals` turns SIGTERM and SIGINT into an event.
-- `operate` has what an operator does without a running daemon.
+- `operate` has what an operator does without a running daemon; `collector` sets the collector of garbage.
 
 Rules. Nesting is the shutdown order: doors, engine room, database. Each storey has its grace, and what
 ignores it is cancelled; all of them together stay below the unit's TimeoutStopSec.
@@ -13,6 +13,7 @@ What may go wrong. A task that dies before it has started is a wrong configurati
 that dies later is started again, as often as its policy says (`e2ad.supervisor`).
 """
 
+from e2ad.daemon.collector import spare_what_stays
 from e2ad.daemon.operate import Founded, MigrationFailed, bootstrap, migrate
 from e2ad.daemon.processes import ChildDied, run
 from e2ad.daemon.signals import stop_on_signal
@@ -28,6 +29,7 @@ __all__ = [
     "migrate",
     "run",
     "serve",
+    "spare_what_stays",
     "stop_on_signal",
     "url_of",
 ]

@@ -18,6 +18,7 @@ from attrs import field, frozen
 from e2ad import maillog
 from e2ad.config import Config, ConfigError
 from e2ad.daemon import lifeline, operate, systemd, tree
+from e2ad.daemon.collector import spare_what_stays
 from e2ad.daemon.signals import stop_on_signal
 from e2ad.supervisor import Policy, supervise
 
@@ -42,6 +43,7 @@ async def run(config: Config, *, roles: frozenset[str], workers: int, argv: Sequ
         ConfigError: several processes cannot share a port that each of them would pick anew.
         ChildDied: a child did not become ready, or died once too often.
     """
+    spare_what_stays()
     line = lifeline.inherited()
     if line is not None:
         with line:

@@ -6,6 +6,7 @@ and its recipients allow, then what its owner wants a person to see. One stateme
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -41,6 +42,9 @@ LOOPBACK_SECONDS: Final = 2.0
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 0.25
 RATE_WINDOW_SECONDS: Final = 60
+THREAD_BYTES: Final = 262_144
+"""A request with larger files is read in a thread: the event loop stands still no longer than a millisecond."""
+_threads: Final = trio.CapacityLimiter(2)
 
 _LEFT: Final = frozenset(
     {
@@ -128,7 +132,7 @@ class Sending:
         """
         draft: Draft | Failure
         try:
-            draft = send_draft(wish, agent_email, own=self._own(agent_email), at=mint.now())
+            draft = await self._drafted(send_draft, wish, agent_email)
         except Failure as failure:
             draft = failure
         if isinstance(draft, Failure):
@@ -148,7 +152,7 @@ class Sending:
             And what `send` raises.
         """
         parent = await self._parent(account_id, agent_email, parent_id, octets=HEADER_OCTETS)
-        draft = reply_draft(wish, agent_email, parent, own=self._own(agent_email), at=mint.now())
+        draft = await self._drafted(reply_draft, wish, agent_email, parent)
         return await self._leave(account_id, draft, settle, named=True)
 
     async def forward(
@@ -162,7 +166,7 @@ class Sending:
             And what `send` raises.
         """
         parent = await self._parent(account_id, agent_email, parent_id, octets=None)
-        draft = forward_draft(wish, agent_email, parent, own=self._own(agent_email), at=mint.now())
+        draft = await self._drafted(forward_draft, wish, agent_email, parent)
         return await self._leave(account_id, draft, settle, named=bool(wish.conversation_id))
 
     async def test(self, account_id: str, agent_email: str) -> Outcome:
@@ -196,6 +200,14 @@ class Sending:
                 pause = min(LAST_PAUSE_SECONDS, pause * 1.5)
                 outcome = await self._now(account_id, outcome)
         return outcome
+
+    async def _drafted(self, rules: Callable[..., Draft], wish: Wish, agent_email: str, *parent: Parent) -> Draft:
+        """Apply the rules of a request, off the event loop where there are large files to decode or to cut out."""
+        work = partial(rules, wish, agent_email, *parent, own=self._own(agent_email), at=mint.now())
+        octets = sum(len(file.data) for file in wish.attachments) + sum(len(mail.raw or b"") for mail in parent)
+        if octets <= THREAD_BYTES:
+            return work()
+        return await trio.to_thread.run_sync(work, limiter=_threads, abandon_on_cancel=True)
 
     async def _leave(self, account_id: str, draft: Draft, settle: Settle | None, *, named: bool) -> Outcome:
         """All that comes after the rules of the request: rate, account, gate, and then hold or accept."""
