@@ -73,6 +73,11 @@ def serving(roles: list[str], **doors: str) -> None:
     _log.info("serving", roles=roles, **doors)
 
 
+def no_relay() -> None:
+    """Mail to people, and to owners who are asked for a decision, does not leave."""
+    _log.info("no relay", advice="relay.host is empty: mail to people is kept and shown as captured, none of it leaves")
+
+
 def stopping(signal_name: str) -> None:
     """A signal asked us to stop."""
     _log.info("stopping", signal=signal_name)

@@ -112,6 +112,8 @@ async def serve(
             async with trio.open_nursery() as doors:
                 opened = await _open_doors(house, roles, doors, reuse_port=reuse_port)
                 maillog.serving(sorted(roles), **_shown(opened))
+                if "worker" in roles and house.relay is None:
+                    maillog.no_relay()
                 systemd.notify("READY=1")
                 task_status.started(opened)
                 await stop.wait()

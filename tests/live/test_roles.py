@@ -95,3 +95,21 @@ def test_without_the_dashboard(deployment: Deployment) -> None:
     with deployment.serving(FEATURES_DASHBOARD="false") as served:
         assert served.told["dashboard_url"] == ""
         assert served.api("GET", "/livez")[0] == 200
+
+
+def test_mail_out_crosses_processes(deployment: Deployment) -> None:
+    with deployment.serving("--roles", "http") as api, deployment.serving("--roles", "worker") as worker:
+        # Whether anything leaves is the business of whoever would carry it.
+        assert deployment.facts(worker.process, "no relay")
+        assert not deployment.facts(api.process, "no relay")
+        agent = api.agent("writer")
+        body = {"to": ["joe@people.test"], "subject": "Hi", "text": "Hello"}
+        status, accepted = api.api("POST", f"/v1/agents/{agent}/messages", body)
+        assert status == 202
+
+        def captured() -> bool:
+            _, message = api.api("GET", f"/v1/agents/{agent}/messages/{accepted['message_id']}")
+            return bool(message["delivery_status"] == "sent")
+
+        # By the announcement, not by the poll (30 s).
+        wait_until(captured, 5)
