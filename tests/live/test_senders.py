@@ -77,7 +77,7 @@ def test_the_same_mail_twice_is_one_message(dev: Running) -> None:
 
 
 def test_unknown_recipients_and_empty_paths(dev: Running) -> None:
-    to = dev.agent("bounces")
+    to = dev.agent("reports")
     with dev.smtp() as smtp:
         smtp.ehlo()
         assert smtp.mail("")[0] == 250
