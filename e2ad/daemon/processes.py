@@ -75,8 +75,8 @@ async def _supervise_children(config: Config, roles: frozenset[str], workers: in
                 await children.start(supervise, CHILDREN, f"worker {number}", crew.live_once)
             if (period := systemd.watchdog_seconds()) is not None:
                 await office.start(systemd.watchdog, period)
-            systemd.notify("READY=1")
             maillog.serving(sorted(roles), workers=str(workers))
+            systemd.notify("READY=1")
             await stop.wait()
             systemd.notify("STOPPING=1")
             for gone in list(crew.living):
