@@ -30,6 +30,7 @@ CREATE TABLE public.accounts (
     upgrade_url text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     max_messages_day bigint,
+    max_templates integer DEFAULT 10 NOT NULL,
     CONSTRAINT accounts_account_class_check CHECK ((account_class = ANY (ARRAY['standard'::text, 'internal'::text, 'system'::text, 'demo'::text]))),
     CONSTRAINT accounts_email_check CHECK ((email = lower(email)))
 );
@@ -49,11 +50,14 @@ CREATE TABLE public.agents (
     deleted_at timestamp with time zone,
     protection jsonb DEFAULT '{}'::jsonb NOT NULL,
     protection_version integer DEFAULT 0 NOT NULL,
+    assertion_version integer DEFAULT 1 NOT NULL,
     CONSTRAINT agents_agent_mode_check CHECK ((agent_mode = ANY (ARRAY['local'::text, 'cloud'::text]))),
     CONSTRAINT agents_email_check CHECK ((email = lower(email)))
 );
 
 COMMENT ON COLUMN public.agents.protection IS 'core.protection.Protection as JSON; an absent member has its default';
+
+COMMENT ON COLUMN public.agents.assertion_version IS 'raised to make every identity token of the agent worthless';
 
 CREATE TABLE public.api_keys (
     account_id text NOT NULL,
@@ -71,6 +75,31 @@ CREATE TABLE public.api_keys (
     CONSTRAINT api_keys_scope_check CHECK ((scope = ANY (ARRAY['account'::text, 'agent'::text])))
 );
 
+CREATE TABLE public.contact_imports (
+    account_id text NOT NULL,
+    id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.contacts (
+    account_id text NOT NULL,
+    address text NOT NULL,
+    display_name text DEFAULT ''::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    source text NOT NULL,
+    import_batch_id text,
+    etag bytea NOT NULL,
+    touched boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT contacts_address_check CHECK ((address = lower(address))),
+    CONSTRAINT contacts_source_check CHECK ((source = ANY (ARRAY['import'::text, 'manual'::text, 'inbound'::text])))
+);
+
+COMMENT ON COLUMN public.contacts.etag IS '16 random bytes, new with every change';
+
+COMMENT ON COLUMN public.contacts.touched IS 'changed since it was imported: the import cannot be undone for it';
+
 CREATE TABLE public.contents (
     account_id text NOT NULL,
     sha256 bytea NOT NULL,
@@ -80,6 +109,28 @@ CREATE TABLE public.contents (
 ALTER TABLE ONLY public.contents ALTER COLUMN raw SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.contents IS 'Mail as it came, once for all its recipients in an account. sha256 is the body hash that verdicts are bound to.';
+
+CREATE TABLE public.correspondents (
+    account_id text NOT NULL,
+    agent_email text NOT NULL,
+    address text NOT NULL,
+    skeleton text NOT NULL,
+    inbound_count bigint DEFAULT 0 NOT NULL,
+    verified_count bigint DEFAULT 0 NOT NULL,
+    first_inbound_at timestamp with time zone,
+    last_inbound_at timestamp with time zone,
+    outbound_count bigint DEFAULT 0 NOT NULL,
+    first_outbound_at timestamp with time zone,
+    last_outbound_at timestamp with time zone,
+    last_conversation_id text
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.correspondents IS 'Mail of one agent with one address: delivered in, and taken by the next server out';
+
+COMMENT ON COLUMN public.correspondents.skeleton IS 'the address as it looks (core.confusables): two that look alike have the same';
+
+COMMENT ON COLUMN public.correspondents.verified_count IS 'of the inbound mails those with a DMARC pass';
 
 CREATE TABLE public.deliveries (
     account_id text NOT NULL,
@@ -159,6 +210,23 @@ COMMENT ON COLUMN public.domains.bounce_verified IS 'the MX of bounce.<domain> l
 
 COMMENT ON COLUMN public.domains.seen IS 'by purpose of record: what the last check found';
 
+CREATE TABLE public.engagements (
+    account_id text NOT NULL,
+    agent_email text NOT NULL,
+    address text NOT NULL,
+    stage text DEFAULT ''::text NOT NULL,
+    next_action_at timestamp with time zone,
+    announced_at timestamp with time zone,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    import_batch_id text,
+    etag bytea NOT NULL,
+    touched boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON COLUMN public.engagements.announced_at IS 'the next_action_at that contact.due was told for';
+
 CREATE TABLE public.events (
     account_id text NOT NULL,
     id text NOT NULL,
@@ -172,6 +240,17 @@ CREATE TABLE public.events (
 );
 
 COMMENT ON COLUMN public.events.envelope IS 'The JSON text as it is signed and sent on every channel';
+
+CREATE TABLE public.feedback (
+    id text NOT NULL,
+    kind text DEFAULT ''::text NOT NULL,
+    body text NOT NULL,
+    reply_to text,
+    page text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.feedback IS 'What people told the operator of this deployment';
 
 CREATE TABLE public.hold_revisions (
     account_id text NOT NULL,
@@ -247,6 +326,14 @@ CREATE TABLE public.lifecycle (
 
 COMMENT ON TABLE public.lifecycle IS 'The ledger of what happened to a message: appended with the fact, never changed';
 
+CREATE TABLE public.message_search (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    agent_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    document tsvector NOT NULL
+);
+
 CREATE TABLE public.messages (
     account_id text NOT NULL,
     id text NOT NULL,
@@ -296,11 +383,18 @@ CREATE TABLE public.messages (
     message_type text,
     hops smallint DEFAULT 0 NOT NULL,
     review_expires_at timestamp with time zone,
+    thread_id text,
+    thread_parent_id text,
+    continuity text,
+    scan_score real,
+    scan_action text,
+    CONSTRAINT messages_continuity_check CHECK ((continuity = ANY (ARRAY['new'::text, 'consistent'::text, 'break'::text]))),
     CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
     CONSTRAINT messages_entity_type_check CHECK ((entity_type = ANY (ARRAY['human'::text, 'agent'::text]))),
     CONSTRAINT messages_message_type_check CHECK ((message_type = ANY (ARRAY['send'::text, 'reply'::text, 'forward'::text, 'test'::text]))),
     CONSTRAINT messages_method_check CHECK ((method = ANY (ARRAY['smtp'::text, 'loopback'::text]))),
-    CONSTRAINT messages_review_status_check CHECK ((review_status = ANY (ARRAY['pending_review'::text, 'review_approved'::text, 'review_rejected'::text, 'review_expired_approved'::text, 'review_expired_rejected'::text])))
+    CONSTRAINT messages_review_status_check CHECK ((review_status = ANY (ARRAY['pending_screening'::text, 'pending_review'::text, 'review_approved'::text, 'review_rejected'::text, 'review_expired_approved'::text, 'review_expired_rejected'::text]))),
+    CONSTRAINT messages_scan_action_check CHECK ((scan_action = ANY (ARRAY['allow'::text, 'flag'::text, 'review'::text, 'block'::text])))
 );
 ALTER TABLE ONLY public.messages ALTER COLUMN body_text SET COMPRESSION pglz;
 
@@ -315,6 +409,8 @@ COMMENT ON COLUMN public.messages.verified IS 'X-E2A-Auth-Verified: an aligned p
 COMMENT ON COLUMN public.messages.hops IS 'the how manieth mail in a row from agent to agent, with no person between; 0 is mail of or to people';
 
 COMMENT ON COLUMN public.messages.review_expires_at IS 'of a message in pending_review: when the hold runs out';
+
+COMMENT ON COLUMN public.messages.continuity IS 'how the sender''s authentication compares with what this agent knows of it';
 
 CREATE TABLE public.notices (
     id text NOT NULL,
@@ -334,6 +430,80 @@ CREATE TABLE public.notices (
 );
 
 COMMENT ON TABLE public.notices IS 'Mail of the deployment itself to the owner of an account, such as a request to review';
+
+CREATE TABLE public.oauth_clients (
+    id text NOT NULL,
+    name text NOT NULL,
+    redirect_uris text[] NOT NULL,
+    metadata_url text,
+    registered_from text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone
+);
+
+COMMENT ON COLUMN public.oauth_clients.metadata_url IS 'of a client that is described by a document at its own URL, which then is its id';
+
+CREATE TABLE public.oauth_codes (
+    code_sha256 bytea NOT NULL,
+    account_id text NOT NULL,
+    grant_id text NOT NULL,
+    client_id text NOT NULL,
+    redirect_uri text NOT NULL,
+    challenge text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT oauth_codes_code_sha256_check CHECK ((length(code_sha256) = 32))
+);
+
+CREATE TABLE public.oauth_grants (
+    account_id text NOT NULL,
+    id text NOT NULL,
+    client_id text NOT NULL,
+    scope text NOT NULL,
+    agent_email text,
+    resource text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    CONSTRAINT oauth_grants_check CHECK (((scope = 'agent'::text) = (agent_email IS NOT NULL))),
+    CONSTRAINT oauth_grants_scope_check CHECK ((scope = ANY (ARRAY['agent'::text, 'account'::text])))
+);
+
+CREATE TABLE public.oauth_tokens (
+    token_sha256 bytea NOT NULL,
+    kind text NOT NULL,
+    account_id text NOT NULL,
+    grant_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    rotated_at timestamp with time zone,
+    CONSTRAINT oauth_tokens_kind_check CHECK ((kind = ANY (ARRAY['access'::text, 'refresh'::text]))),
+    CONSTRAINT oauth_tokens_token_sha256_check CHECK ((length(token_sha256) = 32))
+);
+
+COMMENT ON COLUMN public.oauth_tokens.rotated_at IS 'of a refresh token that was used: a second use revokes the grant';
+
+CREATE TABLE public.protection_events (
+    account_id text NOT NULL,
+    id text NOT NULL,
+    agent_email text NOT NULL,
+    message_id text NOT NULL,
+    direction text NOT NULL,
+    source text NOT NULL,
+    reason text NOT NULL,
+    action text NOT NULL,
+    detector text,
+    peer_address text,
+    scan_score real,
+    categories jsonb DEFAULT '[]'::jsonb NOT NULL,
+    summary text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT protection_events_action_check CHECK ((action = ANY (ARRAY['allow'::text, 'flag'::text, 'review'::text, 'block'::text]))),
+    CONSTRAINT protection_events_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
+    CONSTRAINT protection_events_source_check CHECK ((source = ANY (ARRAY['gate'::text, 'scan'::text])))
+);
+
+COMMENT ON TABLE public.protection_events IS 'What the gate and the scan noticed of a message, also of one that was delivered or refused';
 
 CREATE TABLE public.provider_events (
     id text NOT NULL,
@@ -376,6 +546,40 @@ CREATE TABLE public.schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.screenings (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.screenings IS 'Mail that waits, hidden, for the word of the model';
+
+CREATE TABLE public.search_queue (
+    account_id text NOT NULL,
+    message_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.search_queue IS 'Mail that is not in message_search yet';
+
+CREATE TABLE public.sender_evidence (
+    account_id text NOT NULL,
+    agent_email text NOT NULL,
+    address text NOT NULL,
+    mechanism text NOT NULL,
+    domain text NOT NULL,
+    selector text DEFAULT ''::text NOT NULL,
+    count bigint DEFAULT 1 NOT NULL,
+    first_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sender_evidence_mechanism_check CHECK ((mechanism = ANY (ARRAY['dkim'::text, 'spf'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.sender_evidence IS 'With what a correspondent authenticated before: passes that align with the author''s domain';
+
 CREATE TABLE public.sending_ramps (
     account_id text NOT NULL,
     domain text NOT NULL,
@@ -384,6 +588,15 @@ CREATE TABLE public.sending_ramps (
     day date,
     used integer DEFAULT 0 NOT NULL,
     CONSTRAINT sending_ramps_state_check CHECK ((state = ANY (ARRAY['ramping'::text, 'complete'::text, 'exempt'::text])))
+);
+
+CREATE TABLE public.sessions (
+    token_sha256 bytea NOT NULL,
+    account_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sessions_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
 
 CREATE TABLE public.signing_secrets (
@@ -445,6 +658,20 @@ CREATE TABLE public.suppressions (
 
 COMMENT ON COLUMN public.suppressions.agent_email IS 'empty: for all agents of the account. No foreign key: it outlives the agent.';
 
+CREATE TABLE public.templates (
+    account_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    alias text,
+    subject text NOT NULL,
+    body_text text NOT NULL,
+    body_html text,
+    from_starter_alias text,
+    from_starter_version text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.unsubscribe_tokens (
     token_sha256 bytea NOT NULL,
     account_id text NOT NULL,
@@ -496,8 +723,17 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (account_id, id);
 
+ALTER TABLE ONLY public.contact_imports
+    ADD CONSTRAINT contact_imports_pkey PRIMARY KEY (account_id, id);
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (account_id, address);
+
 ALTER TABLE ONLY public.contents
     ADD CONSTRAINT contents_pkey PRIMARY KEY (account_id, sha256);
+
+ALTER TABLE ONLY public.correspondents
+    ADD CONSTRAINT correspondents_pkey PRIMARY KEY (account_id, agent_email, address);
 
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (account_id, id);
@@ -508,8 +744,14 @@ ALTER TABLE ONLY public.domain_keys
 ALTER TABLE ONLY public.domains
     ADD CONSTRAINT domains_pkey PRIMARY KEY (domain);
 
+ALTER TABLE ONLY public.engagements
+    ADD CONSTRAINT engagements_pkey PRIMARY KEY (account_id, agent_email, address);
+
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (account_id, id);
+
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT feedback_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.hold_revisions
     ADD CONSTRAINT hold_revisions_pkey PRIMARY KEY (account_id, message_id, revision);
@@ -526,11 +768,29 @@ ALTER TABLE ONLY public.intake_keys
 ALTER TABLE ONLY public.lifecycle
     ADD CONSTRAINT lifecycle_pkey PRIMARY KEY (account_id, id);
 
+ALTER TABLE ONLY public.message_search
+    ADD CONSTRAINT message_search_pkey PRIMARY KEY (account_id, message_id);
+
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (account_id, id);
 
 ALTER TABLE ONLY public.notices
     ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.oauth_clients
+    ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.oauth_codes
+    ADD CONSTRAINT oauth_codes_pkey PRIMARY KEY (code_sha256);
+
+ALTER TABLE ONLY public.oauth_grants
+    ADD CONSTRAINT oauth_grants_pkey PRIMARY KEY (account_id, id);
+
+ALTER TABLE ONLY public.oauth_tokens
+    ADD CONSTRAINT oauth_tokens_pkey PRIMARY KEY (token_sha256);
+
+ALTER TABLE ONLY public.protection_events
+    ADD CONSTRAINT protection_events_pkey PRIMARY KEY (account_id, id);
 
 ALTER TABLE ONLY public.provider_events
     ADD CONSTRAINT provider_events_pkey PRIMARY KEY (id);
@@ -544,8 +804,20 @@ ALTER TABLE ONLY public.recipients
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.screenings
+    ADD CONSTRAINT screenings_pkey PRIMARY KEY (account_id, message_id);
+
+ALTER TABLE ONLY public.search_queue
+    ADD CONSTRAINT search_queue_pkey PRIMARY KEY (account_id, message_id);
+
+ALTER TABLE ONLY public.sender_evidence
+    ADD CONSTRAINT sender_evidence_pkey PRIMARY KEY (account_id, agent_email, address, mechanism, domain, selector);
+
 ALTER TABLE ONLY public.sending_ramps
     ADD CONSTRAINT sending_ramps_pkey PRIMARY KEY (account_id, domain);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_sha256);
 
 ALTER TABLE ONLY public.signing_secrets
     ADD CONSTRAINT signing_secrets_pkey PRIMARY KEY (account_id, id);
@@ -559,6 +831,9 @@ ALTER TABLE ONLY public.submissions
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_pkey PRIMARY KEY (account_id, agent_email, address);
 
+ALTER TABLE ONLY public.templates
+    ADD CONSTRAINT templates_pkey PRIMARY KEY (account_id, id);
+
 ALTER TABLE ONLY public.unsubscribe_tokens
     ADD CONSTRAINT unsubscribe_tokens_pkey PRIMARY KEY (token_sha256);
 
@@ -570,6 +845,12 @@ CREATE INDEX agents_by_account ON public.agents USING btree (account_id, created
 CREATE INDEX agents_by_domain ON public.agents USING btree (registered_domain);
 
 CREATE UNIQUE INDEX agents_catch_all ON public.agents USING btree (domain) WHERE (catch_all AND (deleted_at IS NULL));
+
+CREATE INDEX contacts_by_age ON public.contacts USING btree (account_id, created_at DESC, address DESC);
+
+CREATE INDEX contacts_by_batch ON public.contacts USING btree (account_id, import_batch_id) WHERE (import_batch_id IS NOT NULL);
+
+CREATE INDEX correspondents_by_look ON public.correspondents USING btree (account_id, agent_email, skeleton);
 
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (account_id, endpoint, created_at DESC, id DESC);
 
@@ -584,6 +865,12 @@ CREATE INDEX domains_by_account ON public.domains USING btree (account_id, creat
 CREATE INDEX domains_by_reversed_name ON public.domains USING btree (reverse(domain) COLLATE "C");
 
 CREATE INDEX domains_due ON public.domains USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
+
+CREATE INDEX engagements_by_age ON public.engagements USING btree (account_id, agent_email, created_at DESC, address DESC);
+
+CREATE INDEX engagements_by_contact ON public.engagements USING btree (account_id, address);
+
+CREATE INDEX engagements_due ON public.engagements USING btree (next_action_at) WHERE ((next_action_at IS NOT NULL) AND (next_action_at IS DISTINCT FROM announced_at));
 
 CREATE INDEX events_by_account ON public.events USING btree (account_id, created_at DESC, id DESC);
 
@@ -600,6 +887,8 @@ CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (cre
 CREATE INDEX intake_keys_by_age ON public.intake_keys USING btree (created_at);
 
 CREATE INDEX lifecycle_by_message ON public.lifecycle USING btree (account_id, message_id, occurred_at, id);
+
+CREATE INDEX message_search_by_word ON public.message_search USING gin (document);
 
 CREATE INDEX messages_between_agents ON public.messages USING btree (account_id, agent_email, header_from, created_at DESC) WHERE ((direction = 'inbound'::text) AND (entity_type = 'agent'::text));
 
@@ -635,11 +924,33 @@ CREATE INDEX notices_by_account ON public.notices USING btree (account_id, creat
 
 CREATE INDEX notices_due ON public.notices USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
+CREATE INDEX oauth_codes_by_expiry ON public.oauth_codes USING btree (expires_at);
+
+CREATE INDEX oauth_grants_by_client ON public.oauth_grants USING btree (client_id);
+
+CREATE INDEX oauth_tokens_by_expiry ON public.oauth_tokens USING btree (expires_at);
+
+CREATE INDEX oauth_tokens_by_grant ON public.oauth_tokens USING btree (account_id, grant_id);
+
+CREATE INDEX protection_events_by_age ON public.protection_events USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX protection_events_by_message ON public.protection_events USING btree (account_id, message_id);
+
 CREATE INDEX provider_events_by_age ON public.provider_events USING btree (created_at);
+
+CREATE INDEX screenings_due ON public.screenings USING btree (next_attempt_at);
+
+CREATE INDEX sessions_by_account ON public.sessions USING btree (account_id);
+
+CREATE INDEX sessions_by_expiry ON public.sessions USING btree (expires_at);
 
 CREATE INDEX submissions_by_provider ON public.submissions USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
 CREATE INDEX submissions_due ON public.submissions USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+
+CREATE INDEX templates_by_account ON public.templates USING btree (account_id, created_at DESC, id DESC);
+
+CREATE UNIQUE INDEX templates_by_alias ON public.templates USING btree (account_id, alias) WHERE (alias IS NOT NULL);
 
 CREATE INDEX unsubscribe_tokens_by_account ON public.unsubscribe_tokens USING btree (account_id);
 
@@ -655,8 +966,17 @@ ALTER TABLE ONLY public.agents
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.contact_imports
+    ADD CONSTRAINT contact_imports_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.contents
     ADD CONSTRAINT contents_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.correspondents
+    ADD CONSTRAINT correspondents_agent_email_fkey FOREIGN KEY (agent_email) REFERENCES public.agents(email) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
@@ -666,6 +986,12 @@ ALTER TABLE ONLY public.domain_keys
 
 ALTER TABLE ONLY public.domains
     ADD CONSTRAINT domains_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.engagements
+    ADD CONSTRAINT engagements_account_id_address_fkey FOREIGN KEY (account_id, address) REFERENCES public.contacts(account_id, address) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.engagements
+    ADD CONSTRAINT engagements_agent_email_fkey FOREIGN KEY (agent_email) REFERENCES public.agents(email) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
@@ -685,6 +1011,9 @@ ALTER TABLE ONLY public.intake_keys
 ALTER TABLE ONLY public.lifecycle
     ADD CONSTRAINT lifecycle_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.message_search
+    ADD CONSTRAINT message_search_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
@@ -694,11 +1023,41 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.notices
     ADD CONSTRAINT notices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.oauth_codes
+    ADD CONSTRAINT oauth_codes_account_id_grant_id_fkey FOREIGN KEY (account_id, grant_id) REFERENCES public.oauth_grants(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.oauth_grants
+    ADD CONSTRAINT oauth_grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.oauth_grants
+    ADD CONSTRAINT oauth_grants_agent_email_fkey FOREIGN KEY (agent_email) REFERENCES public.agents(email) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.oauth_grants
+    ADD CONSTRAINT oauth_grants_client_id_fkey FOREIGN KEY (client_id) REFERENCES public.oauth_clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.oauth_tokens
+    ADD CONSTRAINT oauth_tokens_account_id_grant_id_fkey FOREIGN KEY (account_id, grant_id) REFERENCES public.oauth_grants(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.protection_events
+    ADD CONSTRAINT protection_events_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.recipients
     ADD CONSTRAINT recipients_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.screenings
+    ADD CONSTRAINT screenings_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.search_queue
+    ADD CONSTRAINT search_queue_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sender_evidence
+    ADD CONSTRAINT sender_evidence_account_id_agent_email_address_fkey FOREIGN KEY (account_id, agent_email, address) REFERENCES public.correspondents(account_id, agent_email, address) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.sending_ramps
     ADD CONSTRAINT sending_ramps_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.signing_secrets
     ADD CONSTRAINT signing_secrets_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
@@ -708,6 +1067,9 @@ ALTER TABLE ONLY public.submissions
 
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.templates
+    ADD CONSTRAINT templates_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.unsubscribe_tokens
     ADD CONSTRAINT unsubscribe_tokens_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
