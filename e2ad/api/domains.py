@@ -13,7 +13,7 @@ from e2ad.api.views import ConfirmQuery, PageQuery, optional_instant
 from e2ad.config.sections import Ramp
 from e2ad.core import errors
 from e2ad.core.domain_life import Proof
-from e2ad.core.domain_records import Record
+from e2ad.core.domain_records import Record, is_key_slot
 from e2ad.core.events import rfc3339
 from e2ad.gateway.domain_checks import Checked, CheckSettings, DomainChecks
 from e2ad.gateway.domains import DomainRegistry
@@ -149,7 +149,7 @@ def registry(services: Services) -> DomainRegistry:
 def probe_words(checked: Checked) -> tuple[str, str, str]:
     """What the look found of MX, SPF and DKIM, the latter of the key that is best off."""
     words = {slot: finding.word.value for slot, finding in checked.findings.items()}
-    dkim = [word for slot, word in words.items() if slot.startswith("dkim:")]
+    dkim = [word for slot, word in words.items() if is_key_slot(slot)]
     best = next((word for word in ("found", "mismatch", "deferred") if word in dkim), "missing")
     return words["inbound_mx"], words["spf"], best
 
@@ -302,14 +302,25 @@ def _ramp(config: Ramp, domain: Domain) -> SendingRampView:
     ramp = domain.ramp
     if not config.enabled or ramp is None:
         return SendingRampView("inactive", 0, 0, 0, config.ramp_days)
-    today = now().astimezone(UTC).date()
-    used = ramp.used if ramp.day == today else 0
-    if ramp.state != "ramping":
-        return SendingRampView(ramp.state, 0, used, ramp.active_days, config.ramp_days)
-    part = min(1.0, ramp.active_days / config.ramp_days)
-    limit = round(config.start_daily + (config.target_daily - config.start_daily) * part)
+    today, used, active_days, state = now().date(), ramp.used, ramp.active_days, ramp.state
+    if ramp.day != today:
+        # The day before counts if half of its cap was used. The next sending will write that down (reserve_ramp).
+        active_days += state == "ramping" and 2 * used >= _cap(config, active_days)
+        used = 0
+    if state == "ramping" and active_days >= config.ramp_days:
+        state = "complete"
+    if state != "ramping":
+        return SendingRampView(state, 0, used, active_days, config.ramp_days)
     resets_at = datetime.combine(today + timedelta(days=1), time(), UTC)
-    return SendingRampView("ramping", limit, used, ramp.active_days, config.ramp_days, rfc3339(resets_at))
+    limit = _cap(config, active_days)
+    return SendingRampView(state, limit, used, active_days, config.ramp_days, rfc3339(resets_at))
+
+
+def _cap(config: Ramp, active_days: int) -> int:
+    # In whole numbers, halves up: what PostgreSQL's round makes of the same cap in `reserve_ramp`.
+    days = config.ramp_days
+    above = (config.target_daily - config.start_daily) * min(active_days, days)
+    return (2 * (config.start_daily * days + above) + days) // (2 * days)
 
 
 OPERATIONS = [

@@ -1,22 +1,20 @@
 """What happened to a message, row by row, and a person's word on what nobody can know (contract: lifecycle)."""
 
 import heapq
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
-from e2ad.api.cursors import Walk
 from e2ad.api.operation import Call, Scope, operation
 from e2ad.api.shapes import Instant
-from e2ad.api.views import Cursor
+from e2ad.api.views import Cursor, Limit
 from e2ad.core import errors
 from e2ad.core.events import rfc3339
 from e2ad.core.message import EntityType
 from e2ad.core.outbound import REASONS
-from e2ad.gateway import outcomes
+from e2ad.gateway import mint, outcomes
 from e2ad.gateway.facts import transition_id
 from e2ad.storage import ledger
 from e2ad.storage.ledger import Told, Transition
@@ -39,7 +37,7 @@ class LifecycleQuery:
     """Which page."""
 
     cursor: Cursor | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=100, description="rows on a page")] = 50
+    limit: Limit = 50
 
 
 @frozen
@@ -103,7 +101,7 @@ async def get_message_lifecycle(call: Call[LifecycleQuery, None]) -> PageMessage
     """Oldest first, of held messages too."""
     account_id, email, message_id = call.principal.account_id, call.path["email"], call.path["id"]
     limit = call.query.limit
-    walk = Walk(call.services.cursors, account_id, "lifecycle", {"agent": email, "message": message_id})
+    walk = call.services.cursors.walk(account_id, "lifecycle", {"agent": email, "message": message_id})
     start = walk.start(call.query.cursor)
     told = await ledger.of_message(call.services.db, account_id, email, message_id, after=start, limit=limit + 1)
     if told is None:
@@ -135,7 +133,7 @@ async def resolve_message(call: Call[None, ResolveMessageRequest]) -> ResolveMes
         message_id,
         call.body.outcome,
         outbox=services.config.features.outbox,
-        at=datetime.now(UTC),
+        at=mint.now(),
     )
     services.courier.kick()
     return ResolveMessageResult(message_id, call.body.outcome)
@@ -148,17 +146,17 @@ def _place(row: Transition) -> tuple[datetime, str]:
     return row.occurred_at, row.id
 
 
-def _reconstructed(told: Told, account_id: str, message_id: str) -> Iterator[Transition]:
+def _reconstructed(told: Told, account_id: str, message_id: str) -> list[Transition]:
     """Mail that came in was accepted and authenticated: that it is here says so. In the order of their places."""
     if told.direction != "inbound":
-        return
+        return []
     inside = told.entity_type == EntityType.AGENT.value
     accepted = "acceptance.local_loopback" if inside else "acceptance.inbound_smtp"
     facts: list[tuple[str, dict[str, Any]]] = [(accepted, {})]
     dmarc = (told.authentication or {}).get("dmarc")
     if dmarc is not None and dmarc["status"] in _DMARC:
         facts.append((_DMARC[dmarc["status"]], {"dmarc": dmarc}))
-    rows = [
+    return [
         Transition(
             account_id,
             # The digit keeps them in their order, since both have the same time.
@@ -171,7 +169,6 @@ def _reconstructed(told: Told, account_id: str, message_id: str) -> Iterator[Tra
         )
         for number, (code, evidence) in enumerate(facts)
     ]
-    yield from rows
 
 
 def _view(told: Told, row: Transition) -> MessageLifecycleTransition:

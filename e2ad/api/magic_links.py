@@ -6,15 +6,17 @@ bound to the draft as it was when the mail was written: of a draft that was chan
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qs
 
-from attrs import frozen
+import trio
+from attrs import evolve, frozen
 
 from e2ad.api.dispatch import run_bounded
-from e2ad.api.errors import log_accident, root_failure
+from e2ad.api.errors import log_accident, retry_headers, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
-from e2ad.api.review_pages import CSP, confirmation, message_page
+from e2ad.api.review_pages import SECURITY, confirmation, message_page
 from e2ad.api.reviews import deciding
 from e2ad.api.services import Services
 from e2ad.core import errors
@@ -40,16 +42,7 @@ METHODS: Final = ("GET", "HEAD", "POST")
 REFUSED_METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS")
 HTML: Final = "text/html; charset=utf-8"
 
-_SECURITY: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": CSP,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
-
+_PAGES: Final = trio.CapacityLimiter(2)
 _MESSAGE_ID: Final = re.compile(r"msg_[0-9a-f]{32}")
 _INVALID: Final = "Copy it whole from the mail, or decide at the command line: `e2a reviews list`"
 
@@ -96,14 +89,13 @@ class MagicLink:
             return await run_bounded(self._answer(exchange), self.services)
         except ClientGone:
             raise
-        except _Refused as refused:
-            return _page(refused.status, refused.heading, *refused.sentences)
         except Exception as raised:  # noqa: BLE001 - the one place where a surprise becomes a page
             error = root_failure(raised)
             if isinstance(error, _Refused):
                 return _page(error.status, error.heading, *error.sentences)
             log_accident(error, exchange, f"magic link {self.action}")
-            return _trouble(error)
+            page = _trouble(error)
+            return evolve(page, headers={**page.headers, **retry_headers(error)})
 
     async def _answer(self, exchange: Exchange) -> Response:
         if exchange.method == "POST":
@@ -114,8 +106,10 @@ class MagicLink:
         token = query.get("t") or query.get("token") or ""
         opened = await self._open(token)
         shown, draft = await self._shown(opened)
-        page = confirmation(shown, draft, self.action, token, path=exchange.raw_path)
-        return Response(200, page.encode(), HTML, _SECURITY)
+        # An HTML part of nothing but delimiters takes a second or two to be read as text.
+        write = partial(confirmation, shown, draft, self.action, token, path=exchange.raw_path)
+        page = await trio.to_thread.run_sync(write, limiter=_PAGES, abandon_on_cancel=True)
+        return Response(200, page.encode(), HTML, SECURITY)
 
     async def _shown(self, opened: _Opened) -> tuple[Shown, Draft]:
         shown = await storage.show(self.services.db, opened.found.account_id, opened.link.message_id)
@@ -201,11 +195,11 @@ def endpoints(services: Services) -> list[tuple[str, str, MagicLink | PendingPag
 
 
 def _page(status: int, heading: str, *sentences: str) -> Response:
-    return Response(status, message_page(heading, sentences).encode(), HTML, _SECURITY)
+    return Response(status, message_page(heading, sentences).encode(), HTML, SECURITY)
 
 
 def _done(action: Action, heading: str, sentence: str, draft: Draft) -> Response:
-    return Response(200, message_page(heading, [sentence], done=action, draft=draft).encode(), HTML, _SECURITY)
+    return Response(200, message_page(heading, [sentence], done=action, draft=draft).encode(), HTML, SECURITY)
 
 
 def _gone() -> _Refused:
@@ -222,7 +216,7 @@ def _decided(status: str | None) -> _Refused:
 
 
 def _trouble(error: BaseException) -> Response:
-    """What stands in the way of a decision. Nothing was decided."""
+    """What stands in the way of a decision. After trouble of ours nobody can say here whether it was decided."""
     status = answer(error).status
     match error:
         case errors.MessageNotPending():
@@ -235,7 +229,9 @@ def _trouble(error: BaseException) -> Response:
         case Failure() if status < 500:
             return _page(status, "The mail cannot be sent now", error.message, "Nothing was decided; it stays held.")
         case _:
-            return _page(status, "Something went wrong here", "Nothing was decided. Please try again in a moment.")
+            return _page(
+                status, "Something went wrong here", "Open the link again in a moment: it tells what was decided."
+            )
 
 
 async def _form(exchange: Exchange) -> dict[str, str]:

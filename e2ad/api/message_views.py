@@ -248,31 +248,13 @@ def review_status(row: Summary) -> str | UnsetType:
 
 def summary_view(row: Summary, *, with_size: bool = True) -> MessageSummaryView:
     """A row of a list. Members of a conversation are shown without their size."""
-    inbound = row.direction == "inbound"
     return MessageSummaryView(
-        id=row.id,
-        direction="inbound" if inbound else "outbound",
-        header_from=row.header_from,
-        envelope_from=row.envelope_from,
-        verified_domain=row.verified_domain,
-        to=row.to_addresses,
-        delivered_to=row.delivered_to,
-        subject=row.subject,
+        **_common(row),
         read_status=read_status(row.direction, unread=row.unread),
-        labels=row.labels,
-        created_at=rfc3339(row.created_at),
         cc=row.cc_addresses or UNSET,
-        reply_to=(row.reply_to_addresses or UNSET) if inbound else UNSET,
+        reply_to=(row.reply_to_addresses or UNSET) if row.direction == "inbound" else UNSET,
         conversation_id=(_conversation(row) or UNSET),
         size_bytes=(row.size_bytes or UNSET) if with_size else UNSET,
-        deleted_at=optional_instant(row.deleted_at),
-        review_status=review_status(row),
-        flagged=row.flagged or UNSET,
-        flag_reason=row.flag_reason or UNSET,
-        delivery_status=row.delivery_status or UNSET,
-        delivery_detail=row.delivery_detail or UNSET,
-        sent_as=row.sent_as or UNSET,
-        scheduled_at=optional_instant(row.scheduled_at),
     )
 
 
@@ -280,21 +262,12 @@ def message_view(reading: Reading) -> MessageView:
     """The whole message."""
     row, inbound = reading.message, reading.message.direction == "inbound"
     return MessageView(
-        id=row.id,
-        direction="inbound" if inbound else "outbound",
-        header_from=row.header_from,
-        envelope_from=row.envelope_from,
-        verified_domain=row.verified_domain,
+        **_common(row),
         authentication=msgspec.convert(row.authentication, Authentication) if row.authentication else None,
-        to=row.to_addresses,
         cc=row.cc_addresses,
         reply_to=row.reply_to_addresses if inbound else [],
-        delivered_to=row.delivered_to,
-        subject=row.subject,
         conversation_id=_conversation(row),
         read_status=read_status(row.direction, unread=reading.unread),
-        labels=row.labels,
-        created_at=rfc3339(row.created_at),
         raw_message=row.raw,
         attachments=msgspec.convert(row.attachments, list[AttachmentMetaView]),
         parsed=_parsed(row),
@@ -303,15 +276,31 @@ def message_view(reading: Reading) -> MessageView:
         automation=row.automation or UNSET,
         method=row.method if not inbound else UNSET,
         size_bytes=row.size_bytes or UNSET,
-        deleted_at=optional_instant(row.deleted_at),
-        review_status=review_status(row),
-        flagged=row.flagged or UNSET,
-        flag_reason=row.flag_reason or UNSET,
-        delivery_status=row.delivery_status or UNSET,
-        delivery_detail=row.delivery_detail or UNSET,
-        sent_as=row.sent_as or UNSET,
-        scheduled_at=optional_instant(row.scheduled_at),
     )
+
+
+def _common(row: Summary) -> dict[str, Any]:
+    """The members that a row and a whole message show alike."""
+    return {
+        "id": row.id,
+        "direction": "inbound" if row.direction == "inbound" else "outbound",
+        "header_from": row.header_from,
+        "envelope_from": row.envelope_from,
+        "verified_domain": row.verified_domain,
+        "to": row.to_addresses,
+        "delivered_to": row.delivered_to,
+        "subject": row.subject,
+        "labels": row.labels,
+        "created_at": rfc3339(row.created_at),
+        "deleted_at": optional_instant(row.deleted_at),
+        "review_status": review_status(row),
+        "flagged": row.flagged or UNSET,
+        "flag_reason": row.flag_reason or UNSET,
+        "delivery_status": row.delivery_status or UNSET,
+        "delivery_detail": row.delivery_detail or UNSET,
+        "sent_as": row.sent_as or UNSET,
+        "scheduled_at": optional_instant(row.scheduled_at),
+    }
 
 
 def _conversation(row: Summary) -> str:

@@ -29,16 +29,18 @@ from e2ad.core.errors import Failure
 from e2ad.gateway.access import Principal
 
 if TYPE_CHECKING:
+    from e2ad.api.classic.framework import ClassicCall
     from e2ad.api.services import Services
     from e2ad.gateway.idempotency import Claim
     from e2ad.storage.pool import Executor
 
-__all__ = ["Call", "Operation", "Result", "Scope", "encode", "operation"]
+__all__ = ["Call", "Operation", "Result", "Scope", "encode", "operation", "settling"]
 
 DEFAULT_MAX_BODY: Final = 1_048_576
 
 Q = TypeVar("Q")
 B = TypeVar("B")
+E = TypeVar("E")
 
 _encoder = msgspec.json.Encoder()
 
@@ -118,6 +120,19 @@ class Call(Generic[Q, B]):
         if self.claim is not None:
             await self.claim.finish(executor, result.status, result.content_type, result.body())
         return result
+
+
+def settling(
+    call: "Call[Any, Any] | ClassicCall[Any]", answer: Callable[[E], Result]
+) -> "Callable[[Executor, E], Awaitable[None]] | None":
+    """What a verb calls in the transaction of its effect, to store the answer there; None without a key."""
+    if call.claim is None:
+        return None
+
+    async def settle(executor: "Executor", effect: E) -> None:
+        await call.settle(executor, answer(effect))
+
+    return settle
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

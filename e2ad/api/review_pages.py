@@ -14,15 +14,23 @@ from e2ad.core.outbound import Draft
 from e2ad.core.review_links import Action
 from e2ad.storage.reviews import Shown
 
-__all__ = ["CSP", "confirmation", "message_page"]
+__all__ = ["SECURITY", "confirmation", "message_page"]
 
 SHOWN_CHARACTERS: Final = 200_000
 SHOWN_FINDINGS: Final = 60
 _COMMAND: Final = re.compile(r"`([^`]+)`")
 
-CSP: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+SECURITY: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+"""Headers of every page behind a mailed link: whoever has the link may act, so that nothing keeps or shows it."""
 
 _PAGE: Final = """\
 <!doctype html>

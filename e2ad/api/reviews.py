@@ -6,7 +6,7 @@ from attrs import evolve
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.message_views import MessageView
-from e2ad.api.operation import Call, Result, operation
+from e2ad.api.operation import Call, Result, operation, settling
 from e2ad.api.review_views import (
     ApproveRequest,
     EditResultView,
@@ -21,12 +21,11 @@ from e2ad.api.sending import MAX_BODY, SendResultView, files
 from e2ad.api.services import Services
 from e2ad.api.views import optional_instant
 from e2ad.core import errors
-from e2ad.gateway.deciding import Deciding, Settle
+from e2ad.gateway.deciding import Deciding
 from e2ad.gateway.edits import Edits
 from e2ad.gateway.reviews import Approved, Reviewer
 from e2ad.storage import reviews as storage
 from e2ad.storage import sending as sent
-from e2ad.storage.pool import Executor
 
 __all__ = ["OPERATIONS", "deciding"]
 
@@ -112,7 +111,7 @@ async def approve_review(call: Call[None, ApproveRequest]) -> Result:
         edits=_edits(call.body),
         seen=_seen(call.body.content_sha256),
         is_counted=not principal.exempt,
-        settle=_settle(call),
+        settle=settling(call, _approved),
     )
     result = _approved(approved)
     if approved.accepted is not None and approved.accepted.method == "loopback":
@@ -227,16 +226,6 @@ async def _delivered(call: Call[Any, Any], approved: Approved, result: Result) -
     if state is None or state.status not in ("sent", "delivered"):
         return result
     return Result(200, evolve(result.view, status="sent"))
-
-
-def _settle(call: Call[Any, Any]) -> Settle | None:
-    if call.claim is None:
-        return None
-
-    async def settle(executor: Executor, approved: Approved) -> None:
-        await call.settle(executor, _approved(approved))
-
-    return settle
 
 
 OPERATIONS = [list_reviews, get_review, approve_review, reject_review, edit_review]

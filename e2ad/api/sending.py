@@ -1,20 +1,20 @@
 """Sending: fresh mail, answers, forwards and the platform's test (contract: messages, sending)."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final
 
 from attrs import evolve, frozen
 from msgspec import UNSET, Meta, UnsetType
 
-from e2ad.api.operation import Call, Result, Scope, encode, operation
+from e2ad.api.operation import Call, Result, Scope, encode, operation, settling
 from e2ad.api.services import Services
 from e2ad.api.shapes import NULL_REFUSED, Instant
 from e2ad.api.views import optional_instant
 from e2ad.core import errors
 from e2ad.core.events import parse_rfc3339
 from e2ad.gateway.drafting import File, Wish
-from e2ad.gateway.sending import Outcome, Sending, Settle
-from e2ad.storage.pool import Executor
+from e2ad.gateway.sending import Outcome, Sending
 
 __all__ = ["OPERATIONS", "Attachment", "SendResultView", "files", "send_result", "sending"]
 
@@ -150,20 +150,24 @@ ERRORS: Final = (
     errors.RateLimited,
 )
 
-
-@operation(
-    "sendMessage",
-    "POST",
-    "/v1/agents/{email}/messages",
+_outgoing = partial(
+    operation,
     tag="messages",
-    summary="Send a mail",
     query=WaitQuery,
-    body=SendEmailRequest,
     success=SENT,
-    errors=(*ERRORS, errors.TemplateNotFound),
     scope=Scope.OWN,
     idempotent=True,
     max_body=MAX_BODY,
+)
+
+
+@_outgoing(
+    "sendMessage",
+    "POST",
+    "/v1/agents/{email}/messages",
+    summary="Send a mail",
+    body=SendEmailRequest,
+    errors=(*ERRORS, errors.TemplateNotFound),
 )
 async def send_message(call: Call[WaitQuery, SendEmailRequest]) -> Result:
     """Accept a mail and send it: to agents here at once, to people through the relay.
@@ -181,22 +185,16 @@ async def send_message(call: Call[WaitQuery, SendEmailRequest]) -> Result:
         template_data=body.template_data is not UNSET,
     )
     account_id, email = call.principal.account_id, call.path["email"]
-    return await _answer(call, await sending(call.services).send(account_id, email, wish, _settle(call)))
+    return await _answer(call, await sending(call.services).send(account_id, email, wish, settling(call, send_result)))
 
 
-@operation(
+@_outgoing(
     "replyToMessage",
     "POST",
     "/v1/agents/{email}/messages/{id}/reply",
-    tag="messages",
     summary="Answer a mail",
-    query=WaitQuery,
     body=ReplyRequest,
-    success=SENT,
     errors=(*ERRORS, errors.MessageNotYetDelivered),
-    scope=Scope.OWN,
-    idempotent=True,
-    max_body=MAX_BODY,
 )
 async def reply_to_message(call: Call[WaitQuery, ReplyRequest]) -> Result:
     """Answer within the conversation. Mail that a machine wrote is not answered."""
@@ -205,29 +203,27 @@ async def reply_to_message(call: Call[WaitQuery, ReplyRequest]) -> Result:
         _wish(body), text=body.text, reply_all=body.reply_all is True, quote_history=body.quote_history is True
     )
     account_id, email, parent_id = call.principal.account_id, call.path["email"], call.path["id"]
-    return await _answer(call, await sending(call.services).reply(account_id, email, parent_id, wish, _settle(call)))
+    return await _answer(
+        call, await sending(call.services).reply(account_id, email, parent_id, wish, settling(call, send_result))
+    )
 
 
-@operation(
+@_outgoing(
     "forwardMessage",
     "POST",
     "/v1/agents/{email}/messages/{id}/forward",
-    tag="messages",
     summary="Forward a mail",
-    query=WaitQuery,
     body=ForwardRequest,
-    success=SENT,
     errors=(*ERRORS, errors.MessageNotYetDelivered),
-    scope=Scope.OWN,
-    idempotent=True,
-    max_body=MAX_BODY,
 )
 async def forward_message(call: Call[WaitQuery, ForwardRequest]) -> Result:
     """Hand a mail on with its attachments, as a conversation of its own."""
     body = call.body
     wish = evolve(_wish(body), to=body.to, text=body.text)
     account_id, email, parent_id = call.principal.account_id, call.path["email"], call.path["id"]
-    return await _answer(call, await sending(call.services).forward(account_id, email, parent_id, wish, _settle(call)))
+    return await _answer(
+        call, await sending(call.services).forward(account_id, email, parent_id, wish, settling(call, send_result))
+    )
 
 
 @operation(
@@ -299,16 +295,6 @@ def _instant(text: str | UnsetType) -> datetime | None:
         return parse_rfc3339(text)
     except ValueError as error:
         raise errors.InvalidRequest("send_at must be an RFC 3339 time with an offset") from error
-
-
-def _settle(call: Call[Any, Any]) -> Settle | None:
-    if call.claim is None:
-        return None
-
-    async def settle(executor: Executor, outcome: Outcome) -> None:
-        await call.settle(executor, send_result(outcome))
-
-    return settle
 
 
 async def _answer(call: Call[WaitQuery, Any], outcome: Outcome) -> Result:

@@ -50,6 +50,7 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 T = TypeVar("T")
+A = TypeVar("A", bound=attrs.AttrsInstance)
 C = TypeVar("C", bound=type)
 
 
@@ -181,23 +182,21 @@ class ParameterShape:
         return msgspec.convert(text, self.type, strict=False)
 
 
-class QueryShape(Generic[T]):
+class QueryShape(Generic[A]):
     """Reads a query string into `cls`: one field a parameter, `from_` standing for `from`."""
 
-    def __init__(self, cls: type[T]) -> None:
+    def __init__(self, cls: type[A]) -> None:
         self.cls = cls
         hints = typing.get_type_hints(cls, include_extras=True)
-        self.parameters = {
-            field.name: ParameterShape(
-                field.name.removesuffix("_"), hints[field.name], "query", required=field.default is attrs.NOTHING
-            )
-            for field in attrs.fields(cls)  # type: ignore[arg-type]  # an attrs class, which mypy cannot say
-        }
-        for field in attrs.fields(cls):  # type: ignore[arg-type]  # as above
+        self.parameters: dict[str, ParameterShape] = {}
+        for field in attrs.fields(cls):
+            name, required = field.name.removesuffix("_"), field.default is attrs.NOTHING
+            shape = ParameterShape(name, hints[field.name], "query", required=required)
             if field.default not in (attrs.NOTHING, msgspec.UNSET, None):
-                self.parameters[field.name].schema["default"] = field.default
+                shape.schema["default"] = field.default
+            self.parameters[field.name] = shape
 
-    def read(self, query: Mapping[str, str]) -> T | list[Problem]:
+    def read(self, query: Mapping[str, str]) -> A | list[Problem]:
         """The value, or all that is wrong. Unknown parameters are ignored; an empty one is absent."""
         values: dict[str, Any] = {}
         problems: list[Problem] = []

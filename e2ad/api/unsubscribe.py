@@ -18,6 +18,7 @@ from werkzeug.http import parse_options_header
 from e2ad.api.dispatch import run_bounded
 from e2ad.api.errors import log_accident, retry_headers, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
+from e2ad.api.review_pages import SECURITY
 from e2ad.api.services import Services
 from e2ad.api.suppressions import suppressions
 from e2ad.core.errors import Failure, InvalidRequest, answer
@@ -35,15 +36,6 @@ HTML: Final = "text/html; charset=utf-8"
 
 ONE_CLICK: Final = ("List-Unsubscribe", "One-Click")
 CONFIRMED: Final = ("confirm", "unsubscribe")
-
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1d2733;--soft:#55606c;--line:#d4dae0;--paper:#f6f8fa;--card:#fff;--act:#1d4f91;
@@ -93,7 +85,7 @@ class UnsubscribePage:
                 response = _page(*shown, status=status, headers=more)
             else:
                 response = Response(status, f"{text}\n".encode(), TEXT, more)
-        headers = {**_HEADERS, **allowance.headers(), **response.headers}
+        headers = {**SECURITY, **allowance.headers(), **response.headers}
         return Response(response.status, response.body, response.content_type, headers)
 
     async def _handle(self, exchange: Exchange, token: str) -> Response:

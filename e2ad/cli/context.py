@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Concatenate, Final, NoReturn, ParamSpec
+from typing import Any, Concatenate, Final, NoReturn, ParamSpec, TypeVar
 
 import click
 from attrs import frozen
@@ -31,9 +31,11 @@ __all__ = [
     "json_option",
     "print_json",
     "show_fields",
+    "together",
 ]
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 EX_AGAIN: Final = 1
 EX_HELD: Final = 3
@@ -175,6 +177,17 @@ def at_a_terminal() -> bool:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 agent_option = click.option("--agent", help="The agent's address, or its slug on the shared domain.")
+
+
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several decorators as one; help shows them in this order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def given(**fields: Any) -> dict[str, Any]:

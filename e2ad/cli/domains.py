@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 from rich.table import Table
 
-from e2ad.cli.context import EX_AGAIN, Context, command, json_option, print_json
+from e2ad.cli.context import EX_AGAIN, Context, command, json_option, print_json, together
 from e2ad.cli.listening import plain
 
 __all__ = ["domains"]
@@ -29,6 +29,8 @@ _PURPOSE: Final[Mapping[str, str]] = {
     "dkim_next": "signature key to come",
     "dkim_retired": "former signature key; keep it for a week",
 }
+
+_domain_options = together(click.argument("domain"), json_option)
 
 
 @click.group()
@@ -58,36 +60,25 @@ def domains_list(context: Context, as_json: bool) -> None:
 
 
 @domains.command("register")
-@click.argument("domain")
-@json_option
+@_domain_options
 @command
 def domains_register(context: Context, domain: str, as_json: bool) -> None:
     """Claim DOMAIN and see which records to publish. Again shows the same ones."""
     made = context.client.register_domain(domain)
-    if as_json:
-        print_json(made)
-        return
-    _show(context, made)
-    if not made["verified"]:
-        context.say(f"publish these records, then: e2a domains verify {made['domain']}")
+    advice = "" if made["verified"] else f"publish these records, then: e2a domains verify {made['domain']}"
+    _answer(context, made, advice, as_json=as_json)
 
 
 @domains.command("show")
-@click.argument("domain")
-@json_option
+@_domain_options
 @command
 def domains_show(context: Context, domain: str, as_json: bool) -> None:
     """One domain, its records, and what was seen of them."""
-    found = context.client.get_domain(domain)
-    if as_json:
-        print_json(found)
-    else:
-        _show(context, found)
+    _answer(context, context.client.get_domain(domain), as_json=as_json)
 
 
 @domains.command("verify")
-@click.argument("domain")
-@json_option
+@_domain_options
 @command
 def domains_verify(context: Context, domain: str, as_json: bool) -> None:
     """Look at the DNS now. Ends with 1 while the domain is not verified."""
@@ -95,31 +86,25 @@ def domains_verify(context: Context, domain: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        _show(context, context.client.get_domain(domain))
+        advice = "the proof and the MX record must both be found; a new record can take minutes to be seen"
+        _answer(context, context.client.get_domain(domain), "" if result["verified"] else advice)
     if not result["verified"]:
-        if not as_json:
-            context.say("the proof and the MX record must both be found; a new record can take minutes to be seen")
         click.get_current_context().exit(EX_AGAIN)
 
 
 @domains.command("rotate")
-@click.argument("domain")
-@json_option
+@_domain_options
 @command
 def domains_rotate(context: Context, domain: str, as_json: bool) -> None:
     """Make new DKIM keys; they sign once their records are seen."""
     found = context.client.rotate_domain_keys(domain)
-    if as_json:
-        print_json(found)
-        return
-    _show(context, found)
-    context.say(f"publish the keys to come, then: e2a domains verify {found['domain']}")
+    advice = f"publish the keys to come, then: e2a domains verify {found['domain']}"
+    _answer(context, found, advice, as_json=as_json)
 
 
 @domains.command("delete")
-@click.argument("domain")
+@_domain_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
 @command
 def domains_delete(context: Context, domain: str, yes: bool, as_json: bool) -> None:
     """Give DOMAIN up, with its keys; anybody may claim it then."""
@@ -130,6 +115,16 @@ def domains_delete(context: Context, domain: str, yes: bool, as_json: bool) -> N
         print_json(gone)
     else:
         context.say(f"{gone['domain']} is given up")
+
+
+def _answer(context: Context, domain: Mapping[str, Any], advice: str = "", *, as_json: bool = False) -> None:
+    """The domain for programs, or for people with what to do next below it."""
+    if as_json:
+        print_json(domain)
+        return
+    _show(context, domain)
+    if advice:
+        context.say(advice)
 
 
 def _show(context: Context, domain: Mapping[str, Any]) -> None:

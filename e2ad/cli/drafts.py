@@ -1,35 +1,28 @@
 """Changing a held draft: by options, or by hand in an editor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
+from e2ad.cli.context import together
 from e2ad.cli.listening import plain
-from e2ad.cli.sending import files_of, read_file
+from e2ad.cli.sending import FILE, files_of, read_text
 
 __all__ = ["changes_of", "draft_options", "edited_by_hand"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _LISTS: Final = ("to", "cc", "bcc")
 
-
-def draft_options(function: F) -> F:
-    """The options that replace a part of a draft each."""
-    file = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
-    for option in (
-        click.option("--attach", "attached", multiple=True, type=file, metavar="FILE", help="Instead of its files."),
-        click.option("--edit-html", "html_file", type=file, metavar="FILE", help="Another HTML part."),
-        click.option("--edit-text", "text", help="Another text; - reads it from standard input."),
-        click.option("--edit-subject", "subject", help="Another subject."),
-        click.option("--bcc", multiple=True, metavar="ADDRESS", help="Instead of its Bcc; may be repeated."),
-        click.option("--cc", multiple=True, metavar="ADDRESS", help="Instead of its Cc; may be repeated."),
-        click.option("--to", multiple=True, metavar="ADDRESS", help="Instead of its To; may be repeated."),
-    ):
-        function = option(function)
-    return function
+draft_options = together(
+    click.option("--to", multiple=True, metavar="ADDRESS", help="Instead of its To; may be repeated."),
+    click.option("--cc", multiple=True, metavar="ADDRESS", help="Instead of its Cc; may be repeated."),
+    click.option("--bcc", multiple=True, metavar="ADDRESS", help="Instead of its Bcc; may be repeated."),
+    click.option("--edit-subject", "subject", help="Another subject."),
+    click.option("--edit-text", "text", help="Another text; - reads it from standard input."),
+    click.option("--edit-html", "html_file", type=FILE, metavar="FILE", help="Another HTML part."),
+    click.option("--attach", "attached", multiple=True, type=FILE, metavar="FILE", help="Instead of its files."),
+)
 
 
 def changes_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,19 +31,12 @@ def changes_of(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["subject"] is not None:
         changes["subject"] = options["subject"]
     if options["text"] is not None:
-        changes["text"] = _decoded(Path("-")) if options["text"] == "-" else options["text"]
+        changes["text"] = read_text(Path("-")) if options["text"] == "-" else options["text"]
     if options["html_file"] is not None:
-        changes["html"] = _decoded(options["html_file"])
+        changes["html"] = read_text(options["html_file"])
     if options["attached"]:
         changes["attachments"] = files_of(options["attached"])
     return changes
-
-
-def _decoded(path: Path) -> str:
-    try:
-        return read_file(path).decode()
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"{path}: not UTF-8 (at octet {error.start})") from error
 
 
 def edited_by_hand(review: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import mimetypes
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import uuid4
 
 import click
@@ -23,40 +23,25 @@ from e2ad.cli.context import (
     given,
     json_option,
     print_json,
+    together,
 )
 from e2ad.cli.listening import plain
 from e2ad.cli.states import detail_of, state_of
 from e2ad.core.html_text import html_to_text
 from e2ad.sdk import E2AConnectionError
 
-__all__ = ["COMMANDS", "files_of", "read_file"]
-
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["COMMANDS", "FILE", "files_of", "read_text"]
 
 _WAIT_WORDS: Final = "waiting until it has left, 15 s at most"
 
+FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
 
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several decorators as one; help shows them in this order."""
-
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_file = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
-
-_mail_options = _options(
+_mail_options = together(
     click.option("--cc", multiple=True, metavar="ADDRESS", help="May be repeated."),
     click.option("--bcc", multiple=True, metavar="ADDRESS", help="May be repeated; nobody else sees it."),
     click.option("--text", help="The text; - reads it from standard input."),
-    click.option(
-        "--html", "html_file", type=_file, metavar="FILE", help="An HTML part; alone, the text is made of it."
-    ),
-    click.option("--attach", "attached", multiple=True, type=_file, metavar="FILE", help="May be repeated."),
+    click.option("--html", "html_file", type=FILE, metavar="FILE", help="An HTML part; alone, the text is made of it."),
+    click.option("--attach", "attached", multiple=True, type=FILE, metavar="FILE", help="May be repeated."),
     click.option("--reply-to", multiple=True, metavar="ADDRESS", help="Where answers go, instead of the agent."),
     click.option("--conversation", metavar="ID", help="Put it into this conversation."),
     click.option("--send-at", metavar="TIME", help="Not before this time: RFC 3339, at most 90 days ahead."),
@@ -176,10 +161,10 @@ def _addresses(context: Context, named: Sequence[str]) -> list[str]:
 
 def _body(context: Context, options: Mapping[str, Any]) -> dict[str, Any]:
     """What all three kinds of mail have in common."""
-    html = None if options["html_file"] is None else _decoded(options["html_file"])
+    html = None if options["html_file"] is None else read_text(options["html_file"])
     text = options["text"]
     if text == "-":
-        text = _decoded(Path("-"))
+        text = read_text(Path("-"))
     if text is None and html is not None:
         text = html_to_text(html).text
     reply_to = options["reply_to"]
@@ -206,27 +191,27 @@ def files_of(paths: Sequence[Path]) -> list[dict[str, str]]:
         {
             "filename": path.name if str(path) != "-" else "stdin",
             "content_type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-            "data": base64.b64encode(read_file(path)).decode(),
+            "data": base64.b64encode(_read(path)).decode(),
         }
         for path in paths
     ]
 
 
-def read_file(path: Path) -> bytes:
-    """A file, or standard input for `-`.
-
-    Raises:
-        click.UsageError: it cannot be read.
-    """
+def _read(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from error
 
 
-def _decoded(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file, or of standard input for `-`.
+
+    Raises:
+        click.UsageError: it cannot be read, or is not UTF-8.
+    """
     try:
-        return read_file(path).decode()
+        return _read(path).decode()
     except UnicodeDecodeError as error:
         raise click.UsageError(f"{path}: not UTF-8 (at octet {error.start})") from error
 

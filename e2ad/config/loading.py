@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -195,7 +195,7 @@ def _exactly(value: Any, wanted: type[T]) -> T:
     if type(value) is wanted:
         return value
     if wanted is float and type(value) is int:
-        return wanted(value)  # type: ignore[call-arg]  # float(int): T is float here
+        return cast("T", float(value))
     raise ValueError(f"{value!r} is not {_kind(wanted)}")
 
 

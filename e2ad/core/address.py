@@ -25,6 +25,7 @@ __all__ = [
     "fold_address",
     "parse_domain",
     "parse_mailbox",
+    "without_tag",
 ]
 
 # RFC 5321 section 4.5.3.1, in octets of UTF-8 (RFC 6531 section 3.3). A path counts its angle brackets.
@@ -129,6 +130,13 @@ def parse_domain(text: str, *, underscores: bool = False) -> str:
 def fold_address(text: str) -> str:
     """An agent's address as a caller spells it, in the one spelling that is stored. Nothing is checked."""
     return text.strip().lower()
+
+
+def without_tag(address: str) -> str:
+    """The address that one with a plus-tag leads to (contract: inbound resolution); itself where there is no tag."""
+    local_part, _, domain = address.rpartition("@")
+    base = local_part.partition("+")[0]
+    return f"{base}@{domain}" if base else address
 
 
 def domain_to_unicode(domain: str) -> str:

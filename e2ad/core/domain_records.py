@@ -31,6 +31,7 @@ __all__ = [
     "Wanted",
     "Word",
     "everything_found",
+    "is_key_slot",
     "judge",
     "judge_ownership",
     "key_slot",
@@ -45,6 +46,8 @@ OWNERSHIP_LABEL: Final = "_e2a"
 MX_PRIORITY: Final = 10
 MAX_SEEN: Final = 5
 MAX_SEEN_CHARACTERS: Final = 500
+
+_KEY_SLOT: Final = "dkim:"
 
 _WHITE: Final = re.compile(r"\s+")
 _SPF: Final = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)
@@ -157,7 +160,12 @@ def ownership_token(secret: str, account_id: str, domain: str) -> str:
 
 def key_slot(selector: str) -> str:
     """Where the finding about a key stands."""
-    return f"dkim:{selector}"
+    return f"{_KEY_SLOT}{selector}"
+
+
+def is_key_slot(slot: str) -> bool:
+    """Is the finding there about a key?"""
+    return slot.startswith(_KEY_SLOT)
 
 
 def records(wanted: Wanted) -> tuple[Record, ...]:

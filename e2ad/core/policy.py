@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from e2ad.core.outbound import Draft
 from e2ad.core.protection import Gate, Protection
-from e2ad.core.provenance import Provenance, Sighting, action_for, comparable
+from e2ad.core.provenance import Provenance, Sighting, action_for, listed
 
 __all__ = [
     "AGENT_LOOP",
@@ -36,7 +36,7 @@ RECIPIENT: Final = "recipient_not_allowed"
 PROVENANCE: Final = "recipient_provenance"
 SENDER: Final = "sender_not_allowed"
 
-_STRENGTH: Final[Mapping[str | None, int]] = {None: 0, "allow": 0, "flag": 1, "review": 2, "block": 3}
+_STRENGTH: Final[Mapping[Action, int]] = {"flag": 1, "review": 2, "block": 3}
 _CLASS_TEXT: Final = {
     Provenance.OPERATOR_LIST: "is on the list of the operator",
     Provenance.CORRESPONDENT: "wrote to this agent before, authenticated",
@@ -116,7 +116,7 @@ class _Objection:
 
 def asks_provenance(protection: Protection) -> bool:
     """Can it matter where a recipient is known from? Where every class is allowed, nobody needs to look."""
-    return any(_action(protection, name) != "allow" for name in _CLASS_TEXT)
+    return any(_action(protection, one) != "allow" for one in Provenance)
 
 
 def judge_outbound(
@@ -170,7 +170,7 @@ def judge_inbound(
         summary = "the mail has no author that could be listed"
     elif verified_domain is None:
         summary = f"{header_from} is not authenticated: DMARC did not pass"
-    elif not _missed((header_from,), gate, (*own_domains, *gate.allowlist) if gate.policy == "domain" else own_domains):
+    elif not _missed((header_from,), gate, (*own_domains, *(entry for entry in gate.allowlist if "@" not in entry))):
         return Passed()
     else:
         summary = f"{header_from} is not on the {_list_name(gate)}"
@@ -200,12 +200,12 @@ def _loop(hops: int, most: int) -> _Objection:
 
 
 def _recipients(gate: Gate, misses: Sequence[str]) -> _Objection:
-    listed = _list_name(gate)
-    summary = f"{misses[0]} is not on the {listed}"
+    named = _list_name(gate)
+    summary = f"{misses[0]} is not on the {named}"
     if len(misses) > 1:
-        summary = f"{misses[0]} and {len(misses) - 1} more are not on the {listed}"
+        summary = f"{misses[0]} and {len(misses) - 1} more are not on the {named}"
     findings = tuple(
-        Finding("gate", gate.action, "recipient_gate", f"{address} is not on the {listed}", address=address)
+        Finding("gate", gate.action, "recipient_gate", f"{address} is not on the {named}", address=address)
         for address in misses
     )
     return _Objection(gate.action, HoldReason("gate", RECIPIENT, summary), findings)
@@ -218,13 +218,8 @@ def _list_name(gate: Gate) -> str:
 def _missed(addresses: Sequence[str], gate: Gate, own_domains: Sequence[str]) -> list[str]:
     if gate.policy == "open":
         return []
-    listed = frozenset(own_domains if gate.policy == "domain" else gate.allowlist)
-    return [address for address in addresses if not _is_listed(address, listed, whole=gate.policy == "allowlist")]
-
-
-def _is_listed(address: str, listed: frozenset[str], *, whole: bool) -> bool:
-    form = comparable(address)
-    return form[form.rfind("@") + 1 :] in listed or (whole and form in listed)
+    entries = frozenset(own_domains if gate.policy == "domain" else gate.allowlist)
+    return [address for address in addresses if not listed(address, entries)]
 
 
 def _provenance(protection: Protection, sightings: Sequence[Sighting], own: str) -> list[_Objection]:

@@ -24,7 +24,7 @@ spelled in words, taken from a picture). An owner who minds lets `unseen` be rev
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from enum import StrEnum
 from itertools import accumulate
 from typing import Final
@@ -55,6 +55,7 @@ __all__ = [
     "action_for",
     "comparable",
     "listed",
+    "listing",
     "needle",
     "search",
 ]
@@ -146,13 +147,15 @@ def comparable(address: str) -> str:
     return f"{ascii_lower(mailbox.local_part)}@{mailbox.domain}"
 
 
-def listed(address: str, allowlist: Iterable[str]) -> bool:
-    """Does the owner's list name the address, or exactly its domain (with or without an at sign before it)?"""
+def listing(allowlist: Iterable[str]) -> frozenset[str]:
+    """The owner's list as `listed` asks it: addresses, and domains with or without an at sign before them."""
+    return frozenset(comparable(entry) if "@" in entry[1:] else _domain_form(entry) for entry in allowlist)
+
+
+def listed(address: str, entries: Container[str]) -> bool:
+    """Does the list name the address, or exactly its domain? Lists that are stored are as `listing` would make them."""
     form = comparable(address)
-    at_domain = form[form.rfind("@") :]
-    return any(
-        comparable(entry) == form if "@" in entry[1:] else f"@{_domain_form(entry)}" == at_domain for entry in allowlist
-    )
+    return form in entries or form[form.rfind("@") + 1 :] in entries
 
 
 def _domain_form(entry: str) -> str:

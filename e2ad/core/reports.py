@@ -17,8 +17,7 @@ from e2ad.core.defects import Defects
 from e2ad.core.mime_address import read_addresses, read_mailbox
 from e2ad.core.mime_header import HeaderSection, read_header_section
 from e2ad.core.mime_parts import Part, content_bytes, leaves, read_parts
-from e2ad.core.reports_prose import Finding, original_id_in, read_prose
-from e2ad.core.threads import message_id_keys
+from e2ad.core.reports_prose import Finding, read_prose
 
 __all__ = ["MAX_RECIPIENTS", "Action", "ComplaintReport", "DeliveryReport", "RecipientReport", "read_report"]
 
@@ -27,7 +26,6 @@ MAX_OCTETS: Final = 4 * 1024 * 1024
 """Of the mail; reports return whole mails, and only their beginnings are of interest."""
 MAX_FIELDS_OCTETS: Final = 1024 * 1024
 MAX_DIAGNOSTIC: Final = 1000
-MAX_VALUE: Final = 255
 
 Action: TypeAlias = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
 
@@ -65,7 +63,6 @@ class RecipientReport:
         action: what happened, as RFC 3464 section 2.3.3 has it.
         status: the enhanced status code, RFC 3463; `5.0.0` and the like where the report has none.
         diagnostic: the other server's words, without their type, or "".
-        remote_mta: the server that said them, or "".
         final_recipient: the address at the end of the way, or "" where it is not named.
     """
 
@@ -73,19 +70,14 @@ class RecipientReport:
     action: Action
     status: str
     diagnostic: str
-    remote_mta: str
     final_recipient: str = ""
 
 
 @frozen
 class DeliveryReport:
-    """What became of one mail for some of its recipients.
-
-    `original_message_id` is in the form of `core.threads.message_id_key`.
-    """
+    """What became of one mail for some of its recipients. Which mail that is, the return path says."""
 
     recipients: tuple[RecipientReport, ...]
-    original_message_id: str | None
 
 
 @frozen
@@ -96,14 +88,10 @@ class ComplaintReport:
         feedback_type: `abuse`, `fraud`, `not-spam`, `opt-out` and others (RFC 5965 section 7.3); "other" if
             the report does not say.
         recipients: who complained, where the report tells.
-        original_message_id: as in `DeliveryReport`.
-        original_mail_from: the return path of the mail, or "".
     """
 
     feedback_type: str
     recipients: tuple[str, ...]
-    original_message_id: str | None
-    original_mail_from: str = ""
 
 
 def read_report(content: bytes) -> DeliveryReport | ComplaintReport | None:
@@ -118,12 +106,9 @@ def read_report(content: bytes) -> DeliveryReport | ComplaintReport | None:
         if part.content_type in _STATUS_TYPES:
             recipients = _recipients(_fields(raw, part))
             if recipients:
-                return DeliveryReport(recipients, _original_id(raw, root, parts))
+                return DeliveryReport(recipients)
     found = read_prose(raw, root)
-    if not found:
-        return None
-    original = _original_id(raw, root, parts) or original_id_in(raw)
-    return DeliveryReport(tuple(_from_prose(finding) for finding in found[:MAX_RECIPIENTS]), original)
+    return DeliveryReport(tuple(_from_prose(finding) for finding in found[:MAX_RECIPIENTS])) if found else None
 
 
 def _fields(raw: bytes, part: Part) -> Iterator[HeaderSection]:
@@ -169,7 +154,6 @@ def _recipient(group: HeaderSection) -> RecipientReport | None:
         action=action,
         status=status or _CLASS_OF.get(action, "2.0.0"),
         diagnostic=diagnostic[:MAX_DIAGNOSTIC],
-        remote_mta=_host(_untyped(_text(group, "remote-mta"))),
         final_recipient=final,
     )
 
@@ -181,11 +165,6 @@ def _text(group: HeaderSection, name: str) -> str:
 def _untyped(value: str) -> str:
     typed = _TYPED.match(value)
     return typed[2] if typed else value
-
-
-def _host(value: str) -> str:
-    words = value.split(maxsplit=1)
-    return words[0].rstrip(".")[:MAX_VALUE] if words else ""
 
 
 def _address(value: str) -> str:
@@ -231,7 +210,6 @@ def _from_prose(finding: Finding) -> RecipientReport:
         action=action,
         status=status or _CLASS_OF[action],
         diagnostic=finding.diagnostic[:MAX_DIAGNOSTIC],
-        remote_mta="",
     )
 
 
@@ -243,14 +221,11 @@ def _complaint(raw: bytes, part: Part, parts: list[Part]) -> ComplaintReport:
         for value in group.all(name)[:MAX_RECIPIENTS]
         if (address := _address(value[:998].decode("utf-8", "replace")))
     )
-    original = _original(raw, parts)
-    if not recipients and original is not None:
+    if not recipients and (original := _original(raw, parts)) is not None:
         recipients = dict.fromkeys(_only_recipient(original))
     return ComplaintReport(
         feedback_type=group.token("feedback-type")[:64] or "other",
         recipients=tuple(recipients)[:MAX_RECIPIENTS],
-        original_message_id=_first_id(original, "message-id") if original else None,
-        original_mail_from=_address(_text(group, "original-mail-from")),
     )
 
 
@@ -267,15 +242,3 @@ def _original(raw: bytes, parts: list[Part]) -> HeaderSection | None:
             data = content_bytes(raw, part, Defects(), MAX_FIELDS_OCTETS).lstrip()
             return read_header_section(data, 0, len(data), Defects())
     return None
-
-
-def _original_id(raw: bytes, root: Part, parts: list[Part]) -> str | None:
-    """From the mail that came back, else from what the report says it answers."""
-    original = _original(raw, parts)
-    found = _first_id(original, "message-id") if original else None
-    return found or _first_id(root.header, "in-reply-to") or _first_id(root.header, "x-original-message-id")
-
-
-def _first_id(section: HeaderSection, name: str) -> str | None:
-    keys = message_id_keys((section.first(name) or b"")[:2048].decode("utf-8", "replace"))
-    return keys[0] if keys else None

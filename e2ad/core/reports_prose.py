@@ -14,9 +14,8 @@ from e2ad.core.defects import Defects
 from e2ad.core.html_text import html_to_text
 from e2ad.core.mime_address import read_addresses, read_mailbox
 from e2ad.core.mime_parts import Part, content_bytes, leaves
-from e2ad.core.threads import message_id_keys
 
-__all__ = ["Finding", "original_id_in", "read_prose"]
+__all__ = ["Finding", "read_prose"]
 
 MAX_PROSE: Final = 64 * 1024
 MAX_LINES: Final = 2000
@@ -45,7 +44,6 @@ _COPY: Final = re.compile(
     r"|unsent message below|message header follows|headers? follow|returned message|the header of the original)",
     re.IGNORECASE,
 )
-_ORIGINAL_ID: Final = re.compile(rb"^[> \t]{0,8}message-id:[ \t]*(<[^<>\s]{3,900}>)", re.IGNORECASE | re.MULTILINE)
 
 
 @frozen
@@ -71,14 +69,6 @@ def read_prose(raw: bytes, root: Part) -> tuple[Finding, ...]:
     if failed:
         return tuple(Finding(address, stated.get(address, ""), delayed) for address in failed)
     return tuple(Finding(address, diagnostic, delayed) for address, diagnostic in stated.items())
-
-
-def original_id_in(raw: bytes) -> str | None:
-    """The Message-ID of a mail that came back as text, behind the header section of the bounce."""
-    body_at = max(raw.find(b"\n\r\n"), raw.find(b"\n\n"), 0)
-    found = _ORIGINAL_ID.search(raw, body_at, body_at + 4 * MAX_PROSE)
-    keys = message_id_keys(found[1].decode("utf-8", "replace")) if found else ()
-    return keys[0] if keys else None
 
 
 def _from_daemon(root: Part, defects: Defects) -> bool:

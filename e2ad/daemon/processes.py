@@ -178,11 +178,11 @@ async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
 
 async def _end(process: "subprocess.Popen[bytes]") -> None:
     """Make sure that it is gone: SIGTERM, a few seconds, SIGKILL. Does nothing for one that has ended."""
-    with trio.move_on_after(KILL_SECONDS, shield=True):
+    with trio.move_on_after(KILL_SECONDS):
         if process.poll() is None:
             process.terminate()
             await _wait(process)
-    with trio.move_on_after(KILL_SECONDS, shield=True):
+    with trio.move_on_after(KILL_SECONDS):
         if process.poll() is None:
             process.kill()
             await _wait(process)

@@ -5,9 +5,9 @@ suppression, sender and routes stands once.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import trio
 from attrs import evolve, frozen
@@ -28,21 +28,24 @@ from e2ad.gateway.facts import transition_id
 from e2ad.gateway.quotas import Quotas
 from e2ad.storage import sending as table
 from e2ad.storage.pool import Executor
-from e2ad.storage.sending import NewSubmission, Overdrawn, Recipient, Suppressed, Survey
+from e2ad.storage.sending import NewSubmission, Overdrawn, Recipient, Survey
 
 __all__ = [
     "Acceptance",
     "Accepted",
     "Prepared",
-    "Suppressed",
     "Survey",
     "from_domain_of",
     "is_loopback",
+    "off_loop",
     "survey",
 ]
 
+T = TypeVar("T")
+
 THREAD_BYTES: Final = 262_144
-"""A draft with more than this is composed off the event loop."""
+"""Texts and files of a mail that are larger together are worked on off the event loop: they take milliseconds."""
+_threads: Final = trio.CapacityLimiter(2)
 
 
 @frozen
@@ -77,6 +80,16 @@ async def survey(executor: Executor, account_id: str, agent_email: str, recipien
     if found is None:
         raise NotFound("agent not found")
     return found
+
+
+async def off_loop(work: Callable[[], T], size: int) -> T:
+    """Read or make a mail: in a thread where `size`, its texts and files, would stop the event loop for too long.
+
+    Cancellation: a thread that is at it is left to end by itself; there are at most two.
+    """
+    if size <= THREAD_BYTES:
+        return work()
+    return await trio.to_thread.run_sync(work, limiter=_threads, abandon_on_cancel=True)
 
 
 def is_loopback(draft: Draft) -> bool:
@@ -156,30 +169,6 @@ class Acceptance:
                 details={"addresses": suppressed},
             )
 
-    async def accept(
-        self,
-        executor: Executor,
-        survey: Survey,
-        draft: Draft,
-        *,
-        message_id: str,
-        held: bool = False,
-        flag_reason: str | None = None,
-        classes: Mapping[str, str] | None = None,
-        threaded: bool = False,
-    ) -> Accepted:
-        """Make a draft ours to send: `prepare` and `write` in one, for a caller that has its transaction open."""
-        prepared = await self.prepare(
-            survey,
-            draft,
-            message_id=message_id,
-            held=held,
-            flag_reason=flag_reason,
-            classes=classes,
-            threaded=threaded,
-        )
-        return await self.write(executor, prepared)
-
     async def prepare(
         self,
         survey: Survey,
@@ -201,7 +190,6 @@ class Acceptance:
             threaded: its caller named the conversation; where neither this nor `held` is so, it is a new one.
         """
         at = mint.now()
-        continues = held or threaded or draft.kind is MessageType.REPLY
         if draft.send_at is not None and draft.send_at <= at:
             draft = evolve(draft, send_at=None)
         if not draft.conversation_id:
@@ -222,7 +210,6 @@ class Acceptance:
             at=at,
             attachments=attachments,
             threaded=threaded or draft.kind is MessageType.REPLY,
-            continues=continues,
             flag_reason=flag_reason,
             sent_as=sender.sent_as,
             signing_domain=sender.signing_domain,
@@ -273,9 +260,8 @@ class Acceptance:
             metas = mime.parse(composed.content).attachments if draft.attachments else ()
             return composed, [meta.to_json() for meta in metas]
 
-        if sum(len(attachment.data) for attachment in draft.attachments) > THREAD_BYTES:
-            return await trio.to_thread.run_sync(composed_with_index, abandon_on_cancel=True)
-        return composed_with_index()
+        texts = len(draft.text) + len(draft.html or "")
+        return await off_loop(composed_with_index, texts + sum(len(file.data) for file in draft.attachments))
 
     def _sender(self, survey: Survey, draft: Draft) -> _Sender:
         """The From identity (contract), and the domain that reports come back to."""

@@ -15,6 +15,7 @@ Mail to oneself is 0, a note being no answer; but replies of an agent to itself 
 
 from typing import Final, Protocol
 
+from e2ad.core.address import without_tag
 from e2ad.core.outbound import Draft
 from e2ad.storage import brake as storage
 from e2ad.storage.brake import Inside
@@ -67,6 +68,5 @@ async def hops(executor: Executor, draft: Draft, survey: Surveyed) -> int:
 
 
 def _inside(address: str) -> Inside:
-    local_part, _, domain = address.lower().rpartition("@")
-    base = local_part.split("+", 1)[0]
-    return Inside(f"{local_part}@{domain}", f"{base}@{domain}", domain)
+    address = address.lower()
+    return Inside(address, without_tag(address), address.rpartition("@")[2])

@@ -116,3 +116,4 @@ class Deciding:
             await self.courier.carry(account_id, approved.message_id)
         except Unavailable as error:
             log.warning("an approved mail to oneself is carried later", message=approved.message_id, error=repr(error))
+            self.courier.kick()

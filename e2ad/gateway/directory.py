@@ -10,7 +10,7 @@ import trio
 from attrs import frozen
 
 from e2ad.core import errors
-from e2ad.core.address import Mailbox
+from e2ad.core.address import Mailbox, without_tag
 from e2ad.core.message import Recipient
 from e2ad.core.protection import OPEN, Protection
 from e2ad.storage import directory as storage
@@ -62,9 +62,8 @@ class Directory:
             MailboxFull: the agent's account has used up its storage.
             Unavailable: the database does not answer.
         """
-        local_part = mailbox.local_part.lower()
-        address = f"{local_part}@{mailbox.domain}"
-        found = await self._find(address, local_part, mailbox.domain)
+        address = f"{mailbox.local_part.lower()}@{mailbox.domain}"
+        found = await self._find(address, mailbox.domain)
         if found is None or not found.entry.domain_verified:
             raise errors.UnknownRecipient
         entry = found.entry
@@ -73,13 +72,12 @@ class Directory:
             raise errors.MailboxFull
         return Recipient(entry.account_id, entry.email, str(mailbox), found.protection, entry.registered_domain)
 
-    async def _find(self, address: str, local_part: str, domain: str) -> _Found | None:
+    async def _find(self, address: str, domain: str) -> _Found | None:
         cached = self._cache.get(address)
         if cached is not None and cached.until > trio.current_time():
             self._cache.move_to_end(address)
             return cached.found
-        base = local_part.partition("+")[0]
-        candidates = [address] if base == local_part or not base else [address, f"{base}@{domain}"]
+        candidates = list(dict.fromkeys((address, without_tag(address))))
         generation = self._generation
         entry = await storage.find(self._database, candidates, domain)
         found = None if entry is None else _Found(entry, _protection(entry))

@@ -23,8 +23,10 @@ from e2ad.core.domain_records import (
     Wanted,
     Word,
     everything_found,
+    is_key_slot,
     judge,
     judge_ownership,
+    key_slot,
     ownership_questions,
     questions,
 )
@@ -183,7 +185,7 @@ class DomainChecks:
         self, transaction: Executor, domain: Domain, step: Step, findings: Mapping[str, Finding], at: datetime
     ) -> None:
         dropped = {move.selector for move in step.keys if move.state is None}
-        kept = {f"dkim:{key.selector}" for key in domain.keys if key.selector not in dropped}
+        kept = {key_slot(key.selector) for key in domain.keys if key.selector not in dropped}
         await storage.save(transaction, domain.domain, step.life, _remembered(domain.seen, findings, kept))
         for move in step.keys:
             if move.state is None:
@@ -223,7 +225,7 @@ def _remembered(before: Mapping[str, Any], findings: Mapping[str, Finding], keys
     """What is kept of a look: of what DNS gave no answer about, what was known before."""
     kept = {}
     for slot, finding in findings.items():
-        if slot.startswith("dkim:") and slot not in keys:
+        if is_key_slot(slot) and slot not in keys:
             continue
         if finding.word is Word.DEFERRED and slot in before:
             kept[slot] = before[slot]

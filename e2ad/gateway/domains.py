@@ -12,10 +12,9 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.config.sections import Limits
-from e2ad.core.domain_life import UNSETTLED_SECONDS, Proof, expires_at, selectors
+from e2ad.core.domain_life import UNSETTLED_SECONDS, Proof, expires_at
 from e2ad.core.domain_records import Record, ownership_token, records
 from e2ad.core.errors import (
-    Conflict,
     DomainHasAgents,
     DomainTaken,
     InvalidDomain,
@@ -26,14 +25,14 @@ from e2ad.core.errors import (
 from e2ad.core.sealing import KeyRing
 from e2ad.core.slug import domain_and_parents, domain_name, refuse_bounce_subtree
 from e2ad.gateway.domain_checks import Checked, DomainChecks
-from e2ad.gateway.mint import nonce, now
-from e2ad.gateway.signing_keys import FreshKey, SigningKey, SigningKeys, make_keys
+from e2ad.gateway.mint import now
+from e2ad.gateway.signing_keys import FreshKey, add_keys, make_keys
 from e2ad.mailauth.suffixes import is_host_suffix
 from e2ad.storage import domains as storage
-from e2ad.storage.domains import Domain, NewKey, Overlap
+from e2ad.storage.domains import Domain, Overlap
 from e2ad.storage.pool import Database, Executor
 
-__all__ = ["DomainRegistry", "SigningKey", "SigningKeys", "stored_name"]
+__all__ = ["DomainRegistry", "stored_name"]
 
 MAX_NAME: Final = 1000
 """Characters of a name as it is typed; a domain name has 253 at most."""
@@ -248,16 +247,8 @@ class DomainRegistry:
         )
 
     async def _add_keys(self, transaction: Executor, domain: Domain, fresh: tuple[FreshKey, ...], state: str) -> None:
-        at = now()
         taken = frozenset(key.selector for key in domain.keys)
-        for key in fresh:
-            try:
-                selector = selectors(at, key.algorithm, taken)
-            except ValueError as error:
-                raise Conflict(f"{domain.domain}: {error}: rotate again next month") from error
-            sealed = key.seal(self.keys, domain.domain, selector, nonce())
-            new = NewKey(selector, key.algorithm, sealed, key.record, state)
-            await storage.add_key(transaction, domain.domain, new, at)
+        await add_keys(transaction, self.keys, domain.domain, fresh, state, taken)
 
     async def _check_quota(self, executor: Executor, account_id: str) -> None:
         quota = await storage.quota(executor, account_id)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from e2ad.core import mime
+from e2ad.core.address import without_tag
 from e2ad.core.charset import clean
 from e2ad.core.errors import (
     BlockedByPolicy,
@@ -142,7 +143,7 @@ def reply_draft(wish: Wish, agent_email: str, parent: Parent, *, own: Collection
     cc = list(wish.cc)
     if wish.reply_all:
         others = _legible([*([] if outbound else parent.to_addresses), *parent.cc_addresses])
-        cc += [address for address in others if _without_tag(address) != agent_email]
+        cc += [address for address in others if without_tag(address) != agent_email]
     if not any(to):
         raise InvalidRecipient("the mail names nobody to answer to")
     addressing = normalise(to, cc, wish.bcc, own=own)
@@ -375,8 +376,3 @@ def _legible(addresses: Iterable[str]) -> list[str]:
         except ValueError:
             continue
     return found
-
-
-def _without_tag(address: str) -> str:
-    local_part, _, domain = address.rpartition("@")
-    return f"{local_part.partition('+')[0]}@{domain}"

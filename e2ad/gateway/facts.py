@@ -186,19 +186,19 @@ class Standing:
         A recipient that was refused before others were reached is told of together with those.
         """
         told: list[NewEvent] = []
-        if self._submitted_at is None:
-            if self.status is DeliveryStatus.FAILED and self.mail.status != DeliveryStatus.FAILED.value:
-                told.append(self._event("email.failed", (self.mail.message_id, "email.failed"), self._failed()))
-            return told
-        reported = {change.address for _, change in self._told}
-        if self.mail.submitted_at is None:
+        if self.mail.submitted_at is None and self._submitted_at is not None:
             told.append(self._event("email.sent", (self.mail.message_id, "email.sent"), self._sent()))
-            for row in self.rows.values():
-                if row.status == _BOUNCED and row.address not in reported:
-                    told.append(self._report(row, None))
+            reported = {change.address for _, change in self._told}
+            told += [
+                self._report(row, None)
+                for row in self.rows.values()
+                if row.status == _BOUNCED and row.address not in reported
+            ]
         elif self.status is DeliveryStatus.FAILED and self.mail.status != DeliveryStatus.FAILED.value:
             told.append(self._event("email.failed", (self.mail.message_id, "email.failed"), self._failed()))
-        return told + [self._report(row, change) for row, change in self._told]
+        if self._submitted_at is not None:
+            told += [self._report(row, change) for row, change in self._told]
+        return told
 
     def suppression_told(self, suppressing: Suppressing) -> tuple[Transition, NewEvent]:
         """The ledger row and the event of an address that is written to no more from now on."""

@@ -153,7 +153,7 @@ def report_in(
         return report
     # Under the null reverse-path everything without another name counts as a bounce; what does the mail itself say?
     named = mime.parse(content).automation if null_reverse_path else parsed.automation
-    return DeliveryReport((), None) if named is Automation.BOUNCE else None
+    return DeliveryReport(()) if named is Automation.BOUNCE else None
 
 
 def is_readable(report: DeliveryReport | ComplaintReport) -> bool:

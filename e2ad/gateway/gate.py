@@ -5,21 +5,13 @@ each recipient is known from. That is asked only where the policy could make som
 """
 
 from e2ad.core.outbound import Draft
-from e2ad.core.policy import (
-    Blocked,
-    Finding,
-    Held,
-    HoldReason,
-    Passed,
-    asks_provenance,
-    judge_outbound,
-)
+from e2ad.core.policy import Blocked, Held, Passed, asks_provenance, judge_outbound
 from e2ad.core.provenance import Sighting
 from e2ad.gateway import provenance
 from e2ad.storage.pool import Executor
 from e2ad.storage.sending import Survey
 
-__all__ = ["Blocked", "Finding", "Held", "HoldReason", "Passed", "judge"]
+__all__ = ["Blocked", "Held", "Passed", "judge"]
 
 
 async def judge(executor: Executor, survey: Survey, draft: Draft, *, max_agent_hops: int) -> Passed | Held | Blocked:

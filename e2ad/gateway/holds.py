@@ -8,7 +8,7 @@ event and the mail to the owner included, or not at all.
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from e2ad.config import Config
 from e2ad.core import events, signing
@@ -76,26 +76,24 @@ async def hold(
     """
     at = mint.now()
     settings = survey.protection.holds
-    expires_at = at + timedelta(seconds=settings.ttl_seconds)
     encoded = encode_draft(draft)
-    sha256 = sha256_of(encoded)
     new = NewHold(
         account_id=survey.account_id,
         message_id=message_id,
         draft=draft,
         encoded=encoded,
-        sha256=sha256,
+        sha256=sha256_of(encoded),
         reason=reason_json(verdict.reason),
         findings=findings_json(verdict.findings),
         on_expiry=settings.on_expiry,
         method="loopback" if is_loopback(draft) else "smtp",
         threaded=draft.kind is MessageType.REPLY if threaded is None else threaded,
         at=at,
-        expires_at=expires_at,
-        notice=None
-        if settings.suppress_notifications
-        else _notice(desk, survey, draft, verdict, message_id, sha256, at),
+        expires_at=at + timedelta(seconds=settings.ttl_seconds),
+        notice=None,
     )
+    if not settings.suppress_notifications:
+        new = evolve(new, notice=_notice(desk, survey, new, verdict.reason.summary))
     await storage.hold(executor, new)
     event_id = signing.event_id(message_id, "email.review_requested")
     created = Transition(
@@ -112,7 +110,7 @@ async def hold(
     await outbox.emit(
         executor, [_event(survey, draft, "email.review_requested", event_id, message_id, at, data)], outbox=desk.outbox
     )
-    return expires_at
+    return new.expires_at
 
 
 async def block(executor: Executor, survey: Survey, draft: Draft, verdict: Blocked, *, desk: Desk) -> str:
@@ -172,18 +170,16 @@ async def flag(executor: Executor, survey: Survey, draft: Draft, reason: str, *,
     )
 
 
-def _notice(
-    desk: Desk, survey: Survey, draft: Draft, verdict: Held, message_id: str, sha256: bytes, at: datetime
-) -> NewNotice | None:
+def _notice(desk: Desk, survey: Survey, new: NewHold, reason: str) -> NewNotice | None:
     if not desk.public_url or not desk.from_domain:
         return None
     return notices.review_request(
-        draft,
-        message_id=message_id,
-        sha256=sha256,
-        reason=verdict.reason.summary,
-        expires_at=at + timedelta(seconds=survey.protection.holds.ttl_seconds),
-        at=at,
+        new.draft,
+        message_id=new.message_id,
+        sha256=new.sha256,
+        reason=reason,
+        expires_at=new.expires_at,
+        at=new.at,
         to=survey.account_email,
         secret=desk.keys.current,
         public_url=desk.public_url,

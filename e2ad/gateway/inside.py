@@ -12,7 +12,7 @@ import trio
 from attrs import field, frozen
 
 from e2ad.core import errors, mime
-from e2ad.core.address import NULL_PATH, AddressError, ReversePath, parse_mailbox
+from e2ad.core.address import AddressError, parse_mailbox
 from e2ad.core.authentication import (
     AlignedBy,
     Authentication,
@@ -33,6 +33,7 @@ __all__ = ["InsideMail", "InsideOutcome", "Later", "Taken", "TurnedAway", "evide
 LARGE_BYTES: Final = 32 * 1024
 """As in `gateway.receive`: more is parsed off the event loop."""
 _DETAIL: Final = "an agent of this deployment"
+_SELECTOR: Final = "e2ad"
 
 
 @frozen
@@ -64,14 +65,14 @@ class Later:
 InsideOutcome: TypeAlias = Taken | TurnedAway | Later
 
 
-def evidence(author_domain: str | None, selector: str = "e2ad") -> Authentication:
+def evidence(author_domain: str | None) -> Authentication:
     """What is known of an agent's mail: its author, as if by an aligned signature of ours."""
     if author_domain is None:
         return Authentication(SpfResult(SpfStatus.NONE), DmarcResult(DmarcStatus.NONE), verified=False)
     return Authentication(
         spf=SpfResult(SpfStatus.NONE, detail=_DETAIL),
         dmarc=DmarcResult(DmarcStatus.PASS, author_domain, aligned_by=(AlignedBy.DKIM,), detail=_DETAIL),
-        dkim=(DkimResult(DkimStatus.PASS, author_domain, selector, aligned=True, detail=_DETAIL),),
+        dkim=(DkimResult(DkimStatus.PASS, author_domain, _SELECTOR, aligned=True, detail=_DETAIL),),
         verified=True,
     )
 
@@ -104,19 +105,19 @@ class InsideMail:
         except (errors.UnknownRecipient, AddressError):
             return False
         except errors.MailboxFull:
-            return True
+            pass
         return True
 
     async def deliver(
-        self, addresses: Sequence[str], content: bytes, *, sender: str, inside: Inside | None, smtputf8: bool = False
+        self, addresses: Sequence[str], content: bytes, *, sender: str, inside: Inside, smtputf8: bool = False
     ) -> dict[str, InsideOutcome]:
         """Put one mail into the inboxes of agents, each for itself: one that is full keeps no other from it.
 
         Args:
             addresses: the recipients, all on this deployment.
             content: the mail as it was composed.
-            sender: the reverse-path; "" for mail that nobody may answer.
-            inside: which agent stands behind it; None for mail of the deployment itself.
+            sender: the reverse-path.
+            inside: which agent stands behind it.
 
         Returns:
             An outcome for each address.
@@ -133,16 +134,13 @@ class InsideMail:
                 outcomes[address] = _trouble(error)
         if not found:
             return outcomes
-        reverse_path: ReversePath = parse_mailbox(sender) if sender else NULL_PATH
-        parsed, sha256 = await self._read(content, null_reverse_path=reverse_path is NULL_PATH)
+        parsed, sha256 = await self._read(content)
         if parsed.received_count > self._max_received_fields:
             return outcomes | dict.fromkeys(found, _trouble(errors.TooManyHops()))
-        envelope = Envelope(
-            Peer("127.0.0.1", 0, self._helo, "inside"), reverse_path, tuple(found.values()), smtputf8=smtputf8
-        )
+        peer = Peer("127.0.0.1", 0, self._helo, "inside")
+        envelope = Envelope(peer, parse_mailbox(sender), tuple(found.values()), smtputf8=smtputf8)
         authentication = evidence(None if parsed.author is None else parsed.author.domain)
-        origin = inside or Inside(hops=0)
-        shared = Incoming.of(envelope, content, sha256, parsed, authentication, inside=origin)
+        shared = Incoming.of(envelope, content, sha256, parsed, authentication, inside=inside)
         return outcomes | await self._store(shared, found)
 
     async def _store(self, shared: Incoming, found: Mapping[str, Recipient]) -> dict[str, InsideOutcome]:
@@ -160,9 +158,9 @@ class InsideMail:
             outcomes |= await self._store(shared, {address: recipient})
         return outcomes
 
-    async def _read(self, content: bytes, *, null_reverse_path: bool) -> tuple[ParsedMessage, bytes]:
+    async def _read(self, content: bytes) -> tuple[ParsedMessage, bytes]:
         def work() -> tuple[ParsedMessage, bytes]:
-            return mime.parse(content, null_reverse_path=null_reverse_path), hashlib.sha256(content).digest()
+            return mime.parse(content), hashlib.sha256(content).digest()
 
         if len(content) <= LARGE_BYTES:
             return work()

@@ -25,12 +25,7 @@ SHOWN_RECIPIENTS: Final = 20
 _TEXT: Final = """\
 An agent of yours wants to send a mail and waits for your decision.
 
-Agent:    {agent}
-{recipients}
-Subject:  {subject}
-Files:    {files}
-Why held: {reason}
-Decide by {expires}
+{lines}
 
 Look at it and approve:
 {approve}
@@ -108,16 +103,8 @@ def review_request(
         ("Why held", legible(reason)),
         ("Decide by", expires_at.strftime("%Y-%m-%d %H:%M UTC")),
     ]
-    text = _TEXT.format(
-        agent=draft.agent_email,
-        recipients="\n".join(f"{name + ':':<10}{value}" for name, value in _recipient_rows(draft)),
-        subject=shortened(subject, 500),
-        files=_files(draft),
-        reason=legible(reason),
-        expires=expires_at.strftime("%Y-%m-%d %H:%M UTC"),
-        dashboard=dashboard,
-        **links,
-    )
+    lines = "\n".join(f"{name + ':':<11}{value}" for name, value in rows)
+    text = _TEXT.format(lines=lines, dashboard=dashboard, **links)
     html = _HTML.format(
         title=escape(title),
         rows="".join(_ROW.format(name=escape(name), value=escape(value)) for name, value in rows),

@@ -6,22 +6,21 @@ and written under one lock of each mail, with ledger rows, suppressions and even
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from e2ad.core.errors import Conflict, NotFound
 from e2ad.core.outbound import RecipientStatus
 from e2ad.gateway import suppressions
 from e2ad.gateway.facts import Change, Release, Report, Standing
-from e2ad.storage import ledger, outbox
+from e2ad.storage import ledger
 from e2ad.storage import outcomes as storage
+from e2ad.storage.outbox import emit
 from e2ad.storage.outcomes import Key
 from e2ad.storage.pool import Database, Executor
 
 __all__ = ["Change", "Release", "Report", "Resolution", "apply", "apply_all", "resolve"]
 
 Resolution = Literal["sent", "failed", "resend"]
-
-_emit: Final = outbox.emit
 
 
 async def apply(
@@ -85,7 +84,7 @@ async def apply_all(executor: Executor, reports: Sequence[Report], *, outbox: bo
                 told.append(event)
     await ledger.append(executor, transitions)
     if told:
-        await _emit(executor, told, outbox=outbox)
+        await emit(executor, told, outbox=outbox)
     return lost
 
 

@@ -15,6 +15,7 @@ from e2ad.core.provenance import (
     Sighting,
     comparable,
     listed,
+    listing,
     needle,
     search,
 )
@@ -22,14 +23,15 @@ from e2ad.storage import provenance as storage
 from e2ad.storage.pool import Executor
 from e2ad.storage.provenance import Header, Mail
 
-__all__ = ["Provenance", "Sighting", "classify"]
+__all__ = ["classify"]
 
 MAX_MEMBERS: Final = 100
 MAX_MAILS: Final = 1000
 MAX_TEXTS: Final = 200
 MAX_OCTETS: Final = 2 * 1024 * 1024
+MAX_LIST_OCTETS: Final = 256 * 1024
 THREAD_FROM: Final = 64 * 1024
-THREAD_FROM_MAILS: Final = 50
+THREAD_FROM_PASSAGES: Final = 300
 
 _THREADS: Final = trio.CapacityLimiter(2)
 
@@ -47,8 +49,8 @@ async def classify(
     """The class of each recipient, in their order. At most two statements, the second only for who is not known well.
 
     What is searched is bounded: the mail that is answered, a hundred of its conversation, and the newest, two
-    hundred mails with 2 MiB of text in all; of a thousand the header sections. More than 64 KiB of text or fifty mails
-    are searched in a thread.
+    hundred mails with 2 MiB of text in all; of a thousand the header sections, with 256 KiB of addresses and files.
+    More than 64 KiB of text, or more than three hundred pieces of it, are searched in a thread.
 
     Args:
         recipients: in their stored form.
@@ -61,10 +63,11 @@ async def classify(
         Nothing was changed; a search that runs in a thread ends by itself, unheard.
     """
     sightings: dict[str, Sighting] = {}
+    entries, own = listing(allowlist), comparable(agent_email)
     for address in recipients:
-        if listed(address, allowlist):
+        if listed(address, entries):
             sightings[address] = Sighting(address, Provenance.OPERATOR_LIST, place="allowlist")
-        elif comparable(address) == comparable(agent_email):
+        elif comparable(address) == own:
             sightings[address] = Sighting(address, Provenance.PARTICIPANT, place="from")
     left = [address for address in recipients if address not in sightings]
     if left:
@@ -76,6 +79,7 @@ async def classify(
             conversation_id=conversation_id,
             parent_id=parent_id,
             members=MAX_MEMBERS,
+            octets=MAX_LIST_OCTETS,
         )
         participants = [known for header in headers if header.kind == "member" for known in _participants(header)]
         sightings |= _from_headers(left, headers, participants)
@@ -91,10 +95,12 @@ async def classify(
                 newest=MAX_MAILS,
                 texts_of=MAX_TEXTS,
                 octets=MAX_OCTETS,
+                list_octets=MAX_LIST_OCTETS,
             )
-            look = partial(_look, left, mails, participants, tuple(allowlist))
-            size = sum(len(mail.text) + len(mail.html or "") for mail in mails)
-            if size > THREAD_FROM or len(mails) > THREAD_FROM_MAILS:
+            passages = list(_passages(mails))
+            look = partial(_look, left, passages, _believed(mails, participants), allowlist)
+            size = sum(len(passage.text) for passage in passages)
+            if size > THREAD_FROM or len(passages) > THREAD_FROM_PASSAGES:
                 sightings |= await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_THREADS)
             else:
                 sightings |= look()
@@ -111,8 +117,6 @@ def _participants(header: Header) -> Iterable[Known]:
     """Whom this mail's header section makes a participant; see `core.provenance` for who is believed."""
     if header.header_from:
         yield Known(header.header_from, header.id, "from")
-    if not header.believed:
-        return
     places = (
         ("to", header.to_addresses),
         ("cc", header.cc_addresses),
@@ -149,11 +153,11 @@ def _from_headers(
 
 
 def _look(
-    recipients: Sequence[str], mails: Sequence[Mail], participants: Sequence[Known], allowlist: tuple[str, ...]
+    recipients: Sequence[str], passages: Sequence[Passage], known: Sequence[Known], allowlist: Sequence[str]
 ) -> dict[str, Sighting]:
     """Search what the agent read for each recipient, and those that it knows for one that looks like it."""
-    found = search([needle(address) for address in recipients], _passages(mails))
-    familiar = Familiar(_believed(mails, participants), allowlist)
+    found = search([needle(address) for address in recipients], passages)
+    familiar = Familiar(known, allowlist)
     sightings = {}
     for address in recipients:
         like = familiar.resembled(address)

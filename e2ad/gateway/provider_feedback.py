@@ -7,7 +7,7 @@ repeat finds it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from e2ad.core.outbound import RecipientStatus
 from e2ad.gateway import bounce_rules, mint
 from e2ad.gateway.bounce_rules import Ruling
 from e2ad.gateway.feedback import Finding, record
-from e2ad.gateway.return_paths import tokens_in
+from e2ad.gateway.return_paths import MAX_TOKENS, tokens_in
 from e2ad.storage import feedback as storage
 from e2ad.storage.pool import Database
 
@@ -170,7 +170,7 @@ def _findings(kind: str, document: _Document) -> tuple[Finding, ...]:
         case "Delivery" if document.delivery:
             response = document.delivery.smtp_response
             named = document.delivery.recipients or document.mail.destination
-            return tuple(_finding(_Recipient(address), bounce_rules.DELIVERED, response) for address in _few(named))
+            return tuple(_finding(one, bounce_rules.DELIVERED, response) for one in _few(map(_Recipient, named)))
         case "DeliveryDelay" if document.delivery_delay:
             delayed = document.delivery_delay
             return tuple(
@@ -193,7 +193,7 @@ def _findings(kind: str, document: _Document) -> tuple[Finding, ...]:
 
 def _of_all(mail: _Mail, ruling: Ruling, detail: str) -> tuple[Finding, ...]:
     """About every recipient that this submission had; "" where it does not name them."""
-    return tuple(_finding(_Recipient(address), ruling, detail) for address in _few(mail.destination) or ("",))
+    return tuple(_finding(one, ruling, detail) for one in _few(map(_Recipient, mail.destination)) or [_Recipient()])
 
 
 def _finding(recipient: _Recipient, ruling: Ruling, otherwise: str) -> Finding:
@@ -208,9 +208,9 @@ def _finding(recipient: _Recipient, ruling: Ruling, otherwise: str) -> Finding:
     )
 
 
-def _few(named: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Those that are named, be it as text or as an object: no address is the whole mail's."""
-    return tuple(one for one in named if (one.email_address if isinstance(one, _Recipient) else one))[:MAX_RECIPIENTS]
+def _few(named: Iterable[_Recipient]) -> list[_Recipient]:
+    """Those that have an address: one without would be about the whole mail."""
+    return [one for one in named if one.email_address][:MAX_RECIPIENTS]
 
 
 def _provider_ids(mail: _Mail) -> tuple[str, ...]:
@@ -231,4 +231,4 @@ def _tokens(mail: _Mail) -> tuple[str, ...]:
     copied += [
         str(value) for name, value in mail.common_headers.items() if name.lower() in ("returnpath", "return-path")
     ]
-    return tuple(dict.fromkeys(token for text in copied for token in tokens_in(text)))[:4]
+    return tuple(dict.fromkeys(token for text in copied for token in tokens_in(text)))[:MAX_TOKENS]

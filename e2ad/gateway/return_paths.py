@@ -15,7 +15,7 @@ from e2ad.core.message import Recipient
 from e2ad.storage import feedback as storage
 from e2ad.storage.pool import Executor
 
-__all__ = ["ReturnPaths", "tokens_in"]
+__all__ = ["MAX_TOKENS", "ReturnPaths", "tokens_in"]
 
 _LOCAL_PART: Final = re.compile(r"bounces\+([0-9a-f]{32})")
 _ANYWHERE: Final = re.compile(r"(?<![0-9a-z.+_-])bounces\+([0-9a-f]{32})@")

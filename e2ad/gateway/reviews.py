@@ -29,7 +29,7 @@ from e2ad.storage.outbox import NewEvent
 from e2ad.storage.pool import Executor
 from e2ad.storage.reviews import Decision, Hold, Locked, Released
 
-__all__ = ["MAX_REASON", "Approved", "Edits", "Rejected", "Reviewer", "Reviews", "Revised"]
+__all__ = ["MAX_REASON", "Approved", "Rejected", "Reviewer", "Reviews", "Revised"]
 
 MAX_REASON: Final = 2000
 MAX_REVISIONS: Final = 100
@@ -62,8 +62,6 @@ class Approved:
     """A hold that ended well. `accepted` is what became of a draft; None of received mail, which is released."""
 
     message_id: str
-    agent_email: str
-    direction: str
     status: Status
     edited: bool
     accepted: Accepted | None = None
@@ -74,8 +72,6 @@ class Rejected:
     """A hold that ended with no."""
 
     message_id: str
-    agent_email: str
-    direction: str
     status: Status
     reason: str
 
@@ -214,7 +210,7 @@ class Reviews:
             found = await self._release(transaction, locked)
             shown = {"edited": False, "subject": found.subject}
             await self._tell(transaction, locked, status, shown, sender=found.header_from)
-            return Approved(locked.id, locked.agent_email, locked.direction, status, edited=False)
+            return Approved(locked.id, status, edited=False)
         before = _draft(hold)
         draft = before if edits is None else self._edited(before, edits)
         was_edited = hold.edited
@@ -241,7 +237,7 @@ class Reviews:
         await self._tell(transaction, locked, status, more, sender=draft.agent_email, at=at)
         # Last, since the account's usage is locked by it until COMMIT.
         accepted = await self.acceptance.write(transaction, prepared)
-        return Approved(locked.id, locked.agent_email, locked.direction, status, was_edited, accepted)
+        return Approved(locked.id, status, was_edited, accepted)
 
     def _edited(self, draft: Draft, edits: Edits) -> Draft:
         own = (draft.agent_email, f"agent@{self.acceptance.from_domain}")
@@ -261,7 +257,7 @@ class Reviews:
         if hold.draft is not None:
             more["message_type"] = _draft(hold).kind.value
         await self._tell(transaction, locked, status, more, sender=None)
-        return Rejected(locked.id, locked.agent_email, locked.direction, status, reason)
+        return Rejected(locked.id, status, reason)
 
     async def _revise(
         self, transaction: Executor, locked: Locked, hold: Hold, draft: Draft, reviewer: Reviewer

@@ -20,7 +20,7 @@ from e2ad.core.outbound import DeliveryStatus, Draft, MessageType
 from e2ad.core.quotation import HEADER_OCTETS
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway import brake, holds, mint
-from e2ad.gateway.acceptance import Acceptance, Accepted, Prepared, Survey, is_loopback, survey
+from e2ad.gateway.acceptance import Acceptance, Accepted, Prepared, Survey, is_loopback, off_loop, survey
 from e2ad.gateway.access import EXEMPT
 from e2ad.gateway.courier import Courier
 from e2ad.gateway.drafting import Wish, forward_draft, reply_draft, send_draft, test_draft
@@ -42,9 +42,6 @@ LOOPBACK_SECONDS: Final = 2.0
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 0.25
 RATE_WINDOW_SECONDS: Final = 60
-THREAD_BYTES: Final = 262_144
-"""A request with larger files is read in a thread: the event loop stands still no longer than a millisecond."""
-_threads: Final = trio.CapacityLimiter(2)
 
 _LEFT: Final = frozenset(
     {
@@ -202,12 +199,12 @@ class Sending:
         return outcome
 
     async def _drafted(self, rules: Callable[..., Draft], wish: Wish, agent_email: str, *parent: Parent) -> Draft:
-        """Apply the rules of a request, off the event loop where there are large files to decode or to cut out."""
+        """Apply the rules of a request, off the event loop where there is much to decode, to cut out or to quote."""
         work = partial(rules, wish, agent_email, *parent, own=self._own(agent_email), at=mint.now())
-        octets = sum(len(file.data) for file in wish.attachments) + sum(len(mail.raw or b"") for mail in parent)
-        if octets <= THREAD_BYTES:
-            return work()
-        return await trio.to_thread.run_sync(work, limiter=_threads, abandon_on_cancel=True)
+        size = len(wish.text) + len(wish.html or "") + sum(len(file.data) for file in wish.attachments)
+        for mail in parent:
+            size += len(mail.raw or b"") + len(mail.body_text) + len(mail.body_html or "")
+        return await off_loop(work, size)
 
     async def _leave(self, account_id: str, draft: Draft, settle: Settle | None, *, named: bool) -> Outcome:
         """All that comes after the rules of the request: rate, account, gate, and then hold or accept."""
@@ -322,8 +319,6 @@ def _accepted(accepted: Accepted) -> Outcome:
 
 
 def _seen(outcome: Outcome, state: State) -> Outcome:
-    if state.status is None:
-        return outcome
     status = DeliveryStatus(state.status)
     if status in _LEFT:
         name = "sent"

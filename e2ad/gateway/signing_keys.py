@@ -19,13 +19,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from e2ad import maillog
 from e2ad.core.domain_life import selectors
+from e2ad.core.errors import Conflict
 from e2ad.core.sealing import KeyRing, SealBroken
 from e2ad.gateway.mint import nonce, now
 from e2ad.mailauth.signer import PrivateKey, SigningError, key_record, load_private_key
 from e2ad.storage import domains as storage
 from e2ad.storage.pool import Database, Executor
 
-__all__ = ["ALGORITHMS", "FreshKey", "SigningKey", "SigningKeys", "context", "keep_keys", "make_keys"]
+__all__ = ["ALGORITHMS", "FreshKey", "SigningKey", "SigningKeys", "add_keys", "context", "keep_keys", "make_keys"]
 
 log = structlog.get_logger("e2ad.gateway")
 
@@ -55,10 +56,6 @@ class FreshKey:
     algorithm: str
     pem: str = field(repr=False)
     record: str
-
-    def seal(self, keys: KeyRing, domain: str, selector: str, nonce: bytes) -> bytes:
-        """The private key as it is stored, for this domain and selector alone."""
-        return keys.seal(self.pem, context=context(domain, selector), nonce=nonce)
 
 
 @define(eq=False)
@@ -130,17 +127,40 @@ async def keep_keys(database: Database, keys: KeyRing, domain: str) -> None:
     """
     if await storage.signing_keys(database, domain):
         return
-    fresh, at = await make_keys(), now()
+    fresh = await make_keys()
     async with database.transaction() as transaction:
         await storage.lock_names(transaction, domain, (domain,))
         if await storage.signing_keys(transaction, domain):
             return
-        for key in fresh:
-            selector = selectors(at, key.algorithm, frozenset())
-            sealed = key.seal(keys, domain, selector, nonce())
-            new = storage.NewKey(selector, key.algorithm, sealed, key.record, "active")
-            await storage.add_key(transaction, domain, new, at)
-            maillog.signing_key_made(domain, selector, key.record)
+        for key in await add_keys(transaction, keys, domain, fresh, "active"):
+            maillog.signing_key_made(domain, key.selector, key.record)
+
+
+async def add_keys(
+    transaction: Executor,
+    keys: KeyRing,
+    domain: str,
+    fresh: Sequence[FreshKey],
+    state: str,
+    taken: frozenset[str] = frozenset(),
+) -> list[storage.NewKey]:
+    """Store new keys, sealed, under selectors of this month that are not `taken`.
+
+    Raises:
+        Conflict: no selector is left.
+    """
+    at = now()
+    added = []
+    for key in fresh:
+        try:
+            selector = selectors(at, key.algorithm, taken)
+        except ValueError as error:
+            raise Conflict(f"{domain}: {error}: rotate again next month") from error
+        sealed = keys.seal(key.pem, context=context(domain, selector), nonce=nonce())
+        new = storage.NewKey(selector, key.algorithm, sealed, key.record, state)
+        await storage.add_key(transaction, domain, new, at)
+        added.append(new)
+    return added
 
 
 def context(domain: str, selector: str) -> str:

@@ -14,8 +14,7 @@ from e2ad.core import events, signing
 from e2ad.core.address import AddressError, parse_mailbox
 from e2ad.core.errors import InvalidRequest, NotFound
 from e2ad.gateway import mint
-from e2ad.gateway.acceptance import survey
-from e2ad.storage import outbox
+from e2ad.storage import agents, outbox
 from e2ad.storage import suppressions as table
 from e2ad.storage.outbox import NewEvent
 from e2ad.storage.pool import Database, Executor
@@ -127,8 +126,8 @@ class Suppressions:
         return added
 
     async def _check_agent(self, account_id: str, agent_email: str) -> None:
-        if agent_email != ACCOUNT:
-            await survey(self.database, account_id, agent_email, ())
+        if agent_email != ACCOUNT and await agents.unowned(self.database, account_id, [agent_email]):
+            raise NotFound("agent not found")
 
 
 async def suppress(

@@ -65,7 +65,7 @@ class _LinearRelaxed(Relaxed):
     """dkimpy's relaxed form in linear time, and trimming only what RFC 6376 section 3.4.2 calls WSP."""
 
     @staticmethod
-    def canonicalize_headers(headers: "Sequence[RawField]") -> list[RawField]:  # type: ignore[override]  # narrower
+    def canonicalize_headers(headers: Sequence[RawField]) -> list[RawField]:
         return [
             (name.lower().rstrip(b" \t"), compress_whitespace(unfold_header_value(value)).strip(b" \t\r\n") + b"\r\n")
             for name, value in headers

@@ -46,6 +46,7 @@ class Relay:
         self._settings = settings
         self._connect = connect
         self._context: ssl.SSLContext | None = None
+        self._loader = trio.CapacityLimiter(1)
         self._slots = trio.Semaphore(settings.max_connections, max_value=settings.max_connections)
         # The newest is at the end and is taken first, so that the others can grow old and go.
         self._idle: list[Connection] = []
@@ -156,7 +157,7 @@ class Relay:
     async def _open(self) -> Connection:
         if self._context is None and self._settings.tls != "none":
             try:
-                self._context = await trio.to_thread.run_sync(self._load, abandon_on_cancel=True)
+                self._context = await trio.to_thread.run_sync(self._load, limiter=self._loader, abandon_on_cancel=True)
             except (OSError, ssl.SSLError) as error:
                 raise Trouble(Phase.CONNECT, f"the authorities to trust cannot be loaded: {error}") from error
         return await Connection.open(self._settings, self._connect, self._context)

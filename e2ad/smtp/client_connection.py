@@ -147,7 +147,7 @@ class Connection:
         self.is_healthy = False
         reused, self._mails = self._mails > 0, self._mails + 1
         try:
-            await self._follow(transaction.talk(), mail, transaction)
+            await self._follow(transaction.talk(), mail)
             self.is_healthy = self._reader.is_empty
         except Trouble as trouble:
             if reused and trouble.gone and trouble.reply is None and not transaction.answered:
@@ -180,7 +180,7 @@ class Connection:
                 self._wire.send_nowait(b"QUIT\r\n")
         self._wire.close()
 
-    async def _follow(self, talk: Talk[_T], mail: Outgoing | None = None, transaction: Transaction | None = None) -> _T:
+    async def _follow(self, talk: Talk[_T], mail: Outgoing | None = None) -> _T:
         answer: RelayReply | None = None
         while True:
             try:
@@ -195,8 +195,7 @@ class Connection:
                     await self._write(step.data)
                 case Read():
                     self._phase = step.phase
-                    ended = transaction is not None and transaction.ended
-                    answer = await (self._read_last() if ended else self._read(self._seconds(step.phase)))
+                    answer = await self._answer(step.phase)
                 case Secure():
                     await self._secure()
                 case AskLeave():
@@ -208,10 +207,11 @@ class Connection:
                 case _:
                     assert_never(step)
 
-    def _seconds(self, phase: Phase) -> float:
-        if phase is Phase.GREETING:
-            return self._settings.greeting_seconds
-        return self._settings.final_seconds if phase is Phase.FINAL else self._settings.command_seconds
+    async def _answer(self, phase: Phase) -> RelayReply:
+        if phase is Phase.FINAL:
+            return await self._read_last()
+        settings = self._settings
+        return await self._read(settings.greeting_seconds if phase is Phase.GREETING else settings.command_seconds)
 
     async def _write(self, data: bytes) -> None:
         # A reply that nobody asked for would be taken for the answer to what follows.

@@ -192,7 +192,7 @@ class Transaction:
 
     Attributes:
         outcomes: what is known so far; complete once `talk` returned or `fail` was called.
-        answered: the relay said something.
+        answered: the relay said something, and stays.
         ended: the end of the content was sent in full.
         is_open: the relay still holds an envelope, so RSET comes before the next MAIL.
     """
@@ -283,11 +283,8 @@ class Transaction:
         return self._mail.smtputf8 or not all(str(path).isascii() for path in paths)
 
     def _reply(self, phase: Phase) -> Talk[RelayReply]:
-        reply = yield Read(phase)
-        assert reply is not None, "a read is resumed with its reply"
+        reply = yield from _read(phase)
         self.answered = True
-        if reply.code == 421:
-            raise Trouble(phase, f"the relay closes the connection: {reply}", reply)
         return reply
 
     def _take(self, command: _Command, reply: RelayReply) -> None:

@@ -1,7 +1,7 @@
 """The tables of domains: whose a name is, what was last seen in its DNS, and the keys that it signs with.
 
-Every change of keys notifies `e2ad_domains` with the domain; a domain that becomes verified or ceases to be
-notifies `e2ad_agents` with `*`, since whoever looks agents up looks at that too.
+Every change of the keys that sign notifies `e2ad_domains` with the domain; a domain that becomes verified
+or ceases to be notifies `e2ad_agents` with `*`, since whoever looks agents up looks at that too.
 """
 
 from collections.abc import Mapping, Sequence

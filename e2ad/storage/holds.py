@@ -7,6 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from e2ad.core.outbound import Draft
+from e2ad.storage import submissions
 from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
@@ -82,4 +83,4 @@ async def hold(executor: Executor, new: NewHold) -> None:
         },
     )
     if new.notice is not None:
-        await executor.execute(_SQL["wake"])
+        await submissions.announce(executor)

@@ -34,7 +34,7 @@ class NewEvent:
     created_at: datetime
 
 
-async def emit(executor: Executor, events: Sequence[NewEvent], *, outbox: bool) -> int:
+async def emit(executor: Executor, events: Sequence[NewEvent], *, outbox: bool) -> None:
     """Write events, those aside that are there already (an id is a fact), and wake who delivers them.
 
     `email.received` also goes to the agent's own URL where it is in cloud mode.
@@ -42,14 +42,10 @@ async def emit(executor: Executor, events: Sequence[NewEvent], *, outbox: bool) 
     Args:
         executor: the transaction of the fact.
         outbox: whether subscribed webhooks get deliveries.
-
-    Returns:
-        How many were new.
     """
-    written = 0
     for start in range(0, len(events), BATCH):
         part = events[start : start + BATCH]
-        written += await executor.fetch_value(
+        await executor.execute(
             _SQL["emit"],
             {
                 "account_ids": texts(event.account_id for event in part),
@@ -63,4 +59,3 @@ async def emit(executor: Executor, events: Sequence[NewEvent], *, outbox: bool) 
                 "outbox": outbox,
             },
         )
-    return written

@@ -29,7 +29,6 @@ class LockedMail:
     submitted_at: datetime | None
     attempts: int
     claimed: bool
-    sent_as: str
     agent_email: str
     method: str
     message_type: str | None
@@ -120,7 +119,6 @@ async def write(
     )
 
 
-async def rearm(executor: Executor, account_id: str, message_id: str) -> int:
-    """Make the recipients of unknown outcome due again, and wake who carries mail; how many there were."""
-    freed: int | None = await executor.fetch_value(_SQL["rearm"], {"account_id": account_id, "message_id": message_id})
-    return freed or 0
+async def rearm(executor: Executor, account_id: str, message_id: str) -> None:
+    """Make the recipients of unknown outcome due again, of a mail that the caller has locked and looked at."""
+    await executor.execute(_SQL["rearm"], {"account_id": account_id, "message_id": message_id})

@@ -19,16 +19,13 @@ _PER_SENDER = 5
 
 @frozen
 class Header:
-    """The addresses of one mail. `kind` is sender (of whom `asked` was the address) or member of the conversation.
+    """The addresses of one mail. `kind` is sender (of whom only `header_from` is given) or member of the conversation.
 
-    `believed`: the whole header section is as true as its author.
+    The lists are empty where the header section is not as true as its author, and behind the budget.
     """
 
     kind: str
-    asked: str
     id: str
-    direction: str
-    believed: bool
     header_from: str | None
     to_addresses: list[str]
     cc_addresses: list[str]
@@ -62,6 +59,7 @@ async def known(
     conversation_id: str,
     parent_id: str | None,
     members: int,
+    octets: int,
 ) -> list[Header]:
     """The mails that verified senders of these addresses sent, and those of the conversation. One statement.
 
@@ -69,6 +67,7 @@ async def known(
         forms: the addresses in lower case, in every spelling that a header section may have been stored with.
         conversation_id: "" for none.
         members: that many newest mails of the conversation.
+        octets: so much of lists of addresses in all; the mail that passes it is the last that gives its own.
     """
     return await executor.fetch_all(
         _SQL["known"],
@@ -79,6 +78,7 @@ async def known(
             "conversation_id": conversation_id or None,
             "parent_id": parent_id,
             "members": members,
+            "octets": octets,
             "per_sender": _PER_SENDER,
         },
         row=Header,
@@ -96,6 +96,7 @@ async def passages(
     newest: int,
     texts_of: int,
     octets: int,
+    list_octets: int,
 ) -> list[Mail]:
     """The mails that the agent may have read, nearest first. One statement.
 
@@ -104,6 +105,7 @@ async def passages(
         newest: so many in all.
         texts_of: so many with their texts, the others with their header sections.
         octets: so much text in all.
+        list_octets: so much of lists of addresses and files in all, counted as in `known`.
     """
     return await executor.fetch_all(
         _SQL["passages"],
@@ -116,6 +118,7 @@ async def passages(
             "newest": newest,
             "texts": texts_of,
             "octets": octets,
+            "list_octets": list_octets,
         },
         row=Mail,
     )

@@ -64,20 +64,18 @@ class Owner:
 
 @frozen
 class Hold:
-    """Why it is held, and what the decision is about.
+    """What the decision is about, and how it ends by itself.
 
     `draft` are the exact bytes of the newest revision, None of inbound mail; `sha256` is their hash, of inbound
     mail that of its raw content.
     """
 
-    reason: dict[str, Any]
     findings: list[dict[str, Any]]
     on_expiry: str
     revision: int
     edited: bool
     draft: bytes | None = field(repr=False)
     sha256: bytes | None
-    lost: bool
 
 
 @frozen
@@ -95,7 +93,6 @@ class Decision:
 class Released:
     """A received mail, as its announcement tells of it."""
 
-    agent_email: str
     created_at: datetime
     envelope_from: str | None
     header_from: str | None
@@ -183,9 +180,7 @@ class Linked:
 
     account_id: str
     review_status: str | None
-    direction: str
     trashed: bool
-    revision: int
     sha256s: list[bytes]
 
 

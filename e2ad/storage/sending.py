@@ -14,6 +14,7 @@ import orjson
 from attrs import field, frozen
 from psycopg import errors
 
+from e2ad.core.address import without_tag
 from e2ad.core.compose import Composed
 from e2ad.core.outbound import Draft, SentAs
 from e2ad.core.protection import Protection
@@ -97,7 +98,7 @@ class Survey:
 
 @frozen(kw_only=True)
 class Parent:
-    """A mail that is answered or forwarded. `delivery_status` and `submitted` are of an outbound one."""
+    """A mail that is answered or forwarded. `submitted`: an outbound one has left."""
 
     id: str
     direction: str
@@ -111,15 +112,12 @@ class Parent:
     conversation_id: str
     body_text: str = field(repr=False)
     body_html: str | None = field(repr=False)
-    new_text: str | None = field(repr=False)
     attachments: list[dict[str, Any]] = field(repr=False)
     automation: str | None
     entity_type: str
     sent_at: datetime | None
     created_at: datetime
-    hops: int
     raw: bytes | None = field(repr=False)
-    delivery_status: str | None
     submitted: bool
 
 
@@ -143,7 +141,6 @@ class NewSubmission:
         at: when it was accepted.
         attachments: the index of the composed mail.
         threaded: it continues a conversation, or its caller named one.
-        continues: others may be in its conversation already; a new one is not looked for.
         transitions: id and reason code of the ledger's rows.
         token_sha256: of the unsubscribe token of its one recipient.
         max_*: the quotas that hold for this account; None for no limit of a day.
@@ -158,7 +155,6 @@ class NewSubmission:
     at: datetime
     attachments: Sequence[Mapping[str, Any]]
     threaded: bool
-    continues: bool
     flag_reason: str | None
     sent_as: SentAs
     signing_domain: str
@@ -174,17 +170,12 @@ class NewSubmission:
 
 @frozen
 class State:
-    """How far a mail is. `status` is that of its submission, None before it was accepted."""
+    """How far an accepted mail is."""
 
-    id: str
-    method: str
-    review_status: str | None
-    email_message_id: str | None
-    status: str | None
+    status: str
     detail: str | None
-    sent_as: str | None
+    sent_as: str
     provider_message_id: str | None
-    scheduled_at: datetime | None
 
 
 async def survey(executor: Executor, account_id: str, agent_email: str, recipients: Sequence[str]) -> Survey | None:
@@ -199,7 +190,7 @@ async def survey(executor: Executor, account_id: str, agent_email: str, recipien
             "account_id": account_id,
             "agent_email": agent_email,
             "addresses": texts(recipients),
-            "bases": texts(_base(address) for address in recipients),
+            "bases": texts(without_tag(address) for address in recipients),
             "domains": texts(address.rpartition("@")[2] for address in recipients),
         },
     )
@@ -255,14 +246,8 @@ async def accept(executor: Executor, new: NewSubmission) -> bool:
 
 
 async def state(executor: Executor, account_id: str, message_id: str) -> State | None:
-    """How far a mail is; None when it is gone."""
+    """How far a mail is; None before it was accepted, and when it is gone."""
     return await executor.fetch_one(_SQL["state"], {"account_id": account_id, "id": message_id}, row=State)
-
-
-def _base(address: str) -> str:
-    local_part, _, domain = address.rpartition("@")
-    base = local_part.partition("+")[0]
-    return f"{base}@{domain}" if base else address
 
 
 def _parameters(new: NewSubmission) -> dict[str, Any]:
@@ -274,7 +259,8 @@ def _parameters(new: NewSubmission) -> dict[str, Any]:
         "at": new.at,
         "attachments": _json(new.attachments),
         "threaded": new.threaded,
-        "continues": new.continues,
+        # Others may be in its conversation already; for those of a new one nobody looks.
+        "continues": new.held or new.threaded,
         "flag_reason": new.flag_reason,
         "sent_as": new.sent_as.value,
         "signing_domain": new.signing_domain,

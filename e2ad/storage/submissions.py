@@ -75,16 +75,11 @@ class Claim:
     smtputf8: bool
     lost: bool
     cancelled: bool
-    method: str
     hops: int
     content_sha256: bytes | None
     size_bytes: int
     raw: bytes | None = field(repr=False)
     recipients: tuple[Pending, ...]
-
-    def via(self, route: Route) -> tuple[Pending, ...]:
-        """Its recipients on one route."""
-        return tuple(recipient for recipient in self.recipients if recipient.route is route)
 
 
 @frozen
@@ -139,7 +134,7 @@ async def claim(
 
 
 async def announce(executor: Executor) -> None:
-    """Tell all processes that something is due."""
+    """Tell all processes that a submission or a notice is due."""
     await executor.execute(_SQL["announce"])
 
 

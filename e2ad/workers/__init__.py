@@ -1,7 +1,7 @@
 """What happens without being asked: deliveries and mail that are due, and sweeps.
 
 - `runner` claims, attempts and records; `lanes` says what may run now; `outcomes` what becomes of an
-  attempt; `contents` lends large mail under a budget.
+  attempt; `recording` writes outcomes in batches; `contents` lends large mail under a budget.
 - `dispatcher` carries accepted mail, inside and to the relay. `dispatch_loop` claims and records, `dispatch_attempt`
   is one attempt at one mail and `dispatch_results` what its end means, `dispatch_relay` signs and hands over,
   `dispatch_marks` writes what has to be on disk before content leaves, `dispatch_notices` carries the

@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from e2ad import maillog
-from e2ad.core.errors import Unavailable
+from e2ad.workers.recording import FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS, Recording
 
 __all__ = ["Attempt", "Kind", "Loop"]
 
@@ -22,8 +22,6 @@ HEAR_SECONDS: Final = 0.05
 RECORD_BATCH: Final = 128
 RECORD_SECONDS: Final = 5.0
 """Shielded, at the end: the far side has acted on these attempts already."""
-FIRST_BACKOFF_SECONDS: Final = 0.5
-LONGEST_BACKOFF_SECONDS: Final = 30.0
 
 W = TypeVar("W")
 D = TypeVar("D")
@@ -62,6 +60,9 @@ class Kind(Protocol[W, D]):
     async def record(self, outcomes: Sequence[D]) -> float | None:
         """Write outcomes in one transaction; seconds until the first of them is due again."""
 
+    def id_of(self, outcome: D) -> str:
+        """Whose outcome it is, for the log."""
+
 
 class Loop(Generic[W, D]):
     """Works through one kind.
@@ -93,9 +94,9 @@ class Loop(Generic[W, D]):
         self._due_at = 0.0
         self._running = 0
         self._left_behind = False
-        self._outcomes: list[D] = []
-        self._settled = trio.Event()
-        self._ending = False
+        self._outcomes: Recording[D] = Recording(
+            kind.name, self._record, id_of=kind.id_of, batch=RECORD_BATCH, last_seconds=RECORD_SECONDS
+        )
 
     def kick(self) -> None:
         """Work was committed by this process: claim now. Does not wait."""
@@ -112,21 +113,10 @@ class Loop(Generic[W, D]):
             Attempts in flight are broken off. What is known of them is still written, within a few
             seconds: a relay may have acted on it.
         """
-        self._ending = False
-        try:
-            async with trio.open_nursery() as office:
-                office.start_soon(self._record_all)
-                async with trio.open_nursery() as field_work:
-                    field_work.start_soon(self._wake_at, closing)
-                    task_status.started()
-                    await self._claim_all(closing, field_work)
-                self._ending = True
-                self._settled.set()
-        finally:
-            # Only here have all attempts ended, those too that used their last seconds to hear an answer.
-            if self._outcomes:
-                with trio.move_on_after(RECORD_SECONDS, shield=True):
-                    await self._record_last()
+        async with self._outcomes.open(), trio.open_nursery() as field_work:
+            field_work.start_soon(self._wake_at, closing)
+            task_status.started()
+            await self._claim_all(closing, field_work)
 
     async def _wake_at(self, closing: trio.Event) -> None:
         await closing.wait()
@@ -206,76 +196,14 @@ class Loop(Generic[W, D]):
                 attempt.expire()
         finally:
             self._running -= 1
-            self._outcomes.append(attempt.report())
-            self._settled.set()
+            self._outcomes.add(attempt.report())
         if self._left_behind and self._running <= self._concurrency // 2:
             self._claim_by(0.0)
         self._wake.set()
 
-    async def _record_all(self) -> None:
-        """Write outcomes in batches: while one transaction is on its way, the next batch gathers."""
-        backoff = FIRST_BACKOFF_SECONDS
-        while self._outcomes or not self._ending:
-            if not self._outcomes:
-                self._settled = trio.Event()
-                await self._settled.wait()
-                continue
-            try:
-                await self._write()
-                backoff = FIRST_BACKOFF_SECONDS
-            except Exception as error:  # noqa: BLE001 - the outcomes are kept and written when the database is back
-                log.warning(f"{self._kind.name} not recorded", wait_seconds=backoff, error=maillog.reason_of(error))
-                if self._ending:
-                    return
-                await trio.sleep(backoff)
-                backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
-
-    async def _record_last(self) -> None:
-        try:
-            while self._outcomes:
-                await self._write()
-        except Exception as error:  # noqa: BLE001 - their leases end, and then the rows say what is not known
-            log.warning(f"{self._kind.name} lost", count=len(self._outcomes), error=maillog.reason_of(error))
-
-    async def _write(self) -> None:
-        failure: Exception | None = None
-        try:
-            await self._record(RECORD_BATCH)
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again below, unless it was one outcome's alone
-            failure = error
-        if failure is not None and not await self._write_singly():
-            raise failure
-
-    async def _write_singly(self) -> bool:
-        """Each outcome for itself, so that one that cannot be written does not hold up all others for ever.
-
-        Returns:
-            Whether any could be written; if not, it is not the outcomes, and all are kept.
-        """
-        written = False
-        stuck: list[D] = []
-        try:
-            for _ in range(min(len(self._outcomes), RECORD_BATCH)):
-                try:
-                    await self._record(1)
-                    written = True
-                except Unavailable:
-                    raise
-                except Exception as error:  # noqa: BLE001 - said here; when its lease ends the row says the rest
-                    stuck.append(self._outcomes.pop(0))
-                    log.warning(f"one of {self._kind.name} not recorded", error=maillog.reason_of(error))
-        finally:
-            if not written:
-                self._outcomes[:0] = stuck
-        return written
-
-    async def _record(self, limit: int) -> None:
-        batch = self._outcomes[:limit]
+    async def _record(self, batch: Sequence[D]) -> None:
         wait_seconds = await self._kind.record(batch)
-        # Only now: an outcome that was not written stays in the list.
-        del self._outcomes[: len(batch)]
+        # There is room again, perhaps for a claim that is overdue.
         self._wake.set()
         if wait_seconds is not None:
             self._note_due(wait_seconds)

@@ -182,3 +182,7 @@ class Notices:
                 reason=outcome.detail or "",
             )
         return min((o.wait_seconds for o in outcomes if o.status == "pending"), default=None)
+
+    def id_of(self, outcome: NoticeOutcome) -> str:
+        """Which notice it was."""
+        return outcome.id

@@ -94,6 +94,9 @@ class _Mails:
             )
         return min(waits, default=None)
 
+    def id_of(self, report: Report) -> str:
+        return report.message_id
+
 
 def _is_due_again(report: Report) -> bool:
     return not report.changes or any(change.status is RecipientStatus.PENDING for change in report.changes)

@@ -34,6 +34,7 @@ from e2ad.storage import deliveries
 from e2ad.storage.pool import Executor
 from e2ad.workers.lanes import Claimed, Lane, Lanes
 from e2ad.workers.outcomes import decide, tell
+from e2ad.workers.recording import FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS, Recording
 
 __all__ = ["Attempter", "Runner", "WebhookSettings"]
 
@@ -44,8 +45,6 @@ LEASE_MARGIN_SECONDS: Final = 10.0
 RECORD_BATCH: Final = 256
 RECORD_SECONDS: Final = 3.0
 """Shielded, at the end: an endpoint has acted on these attempts already."""
-FIRST_BACKOFF_SECONDS: Final = 0.5
-LONGEST_BACKOFF_SECONDS: Final = 30.0
 
 
 class WebhookSettings(Protocol):
@@ -108,9 +107,14 @@ class Runner:
         self._claimed_at = 0.0
         self._due_at = 0.0
         self._left_behind = False
-        self._outcomes: list[tuple[Attempt, Outcome]] = []
-        self._settled = trio.Event()
-        self._ending = False
+        self._outcomes: Recording[tuple[Attempt, Outcome]] = Recording(
+            "deliveries",
+            self._record,
+            id_of=lambda outcome: outcome[0].id,
+            batch=RECORD_BATCH,
+            last_seconds=RECORD_SECONDS,
+            written=self._switch_off_gone,
+        )
 
     def kick(self, event_ids: Iterable[str] = ()) -> None:
         """Deliveries were committed by this process: claim now. Does not wait; any task may call it.
@@ -139,17 +143,10 @@ class Runner:
             Attempts in flight are broken off: their rows come again when the lease ends. Outcomes
             that are known are still written, within a few seconds.
         """
-        self._ending = False
-        async with trio.open_nursery() as office:
-            office.start_soon(self._record_all)
-            try:
-                async with trio.open_nursery() as field_work:
-                    field_work.start_soon(self._wake_at, closing)
-                    task_status.started()
-                    await self._claim_all(closing, field_work)
-            finally:
-                self._ending = True
-                self._settled.set()
+        async with self._outcomes.open(), trio.open_nursery() as field_work:
+            field_work.start_soon(self._wake_at, closing)
+            task_status.started()
+            await self._claim_all(closing, field_work)
 
     async def _wake_at(self, closing: trio.Event) -> None:
         await closing.wait()
@@ -243,9 +240,7 @@ class Runner:
             nursery.start_soon(self._attempt, lane, claimed, nursery)
 
     def _hand_back(self, attempts: Sequence[Attempt]) -> None:
-        self._outcomes.extend((attempt, PutBack()) for attempt in attempts)
-        if attempts:
-            self._settled.set()
+        self._outcomes.add(*((attempt, PutBack()) for attempt in attempts))
 
     async def _attempt(self, lane: Lane, claimed: Claimed, nursery: trio.Nursery) -> None:
         attempt = claimed.attempt
@@ -264,8 +259,7 @@ class Runner:
         now = trio.current_time()
         lane.finished(now - begun_at)
         self._judge(lane, outcome, now)
-        self._outcomes.append((attempt, outcome))
-        self._settled.set()
+        self._outcomes.add((attempt, outcome))
         self._start(nursery)
         if (self._left_behind or lane.saturated) and lane.held <= self._settings.per_endpoint // 2:
             self._claim_by(now)
@@ -281,84 +275,19 @@ class Runner:
             case Refused() | PutOff() | PutBack():
                 pass
 
-    async def _record_all(self) -> None:
-        """Write outcomes in batches: while one statement is on its way, the next batch gathers."""
-        backoff = FIRST_BACKOFF_SECONDS
-        try:
-            while self._outcomes or not self._ending:
-                if not self._outcomes:
-                    self._settled = trio.Event()
-                    await self._settled.wait()
-                    continue
-                try:
-                    await self._write()
-                    backoff = FIRST_BACKOFF_SECONDS
-                except Exception as error:  # noqa: BLE001 - the outcomes are kept and written when the database is back
-                    log.warning("outcomes not recorded", wait_seconds=backoff, error=maillog.reason_of(error))
-                    if self._ending:
-                        return
-                    await trio.sleep(backoff)
-                    backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
-        finally:
-            if self._outcomes:
-                with trio.move_on_after(RECORD_SECONDS, shield=True):
-                    await self._record_last()
-
-    async def _record_last(self) -> None:
-        try:
-            while self._outcomes:
-                await self._write()
-        except Exception as error:  # noqa: BLE001 - their leases end, and they come again
-            log.warning("outcomes lost", deliveries=len(self._outcomes), error=maillog.reason_of(error))
-
-    async def _write(self) -> None:
-        failure: Exception | None = None
-        try:
-            await self._record(RECORD_BATCH)
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again below, unless it was one outcome's alone
-            failure = error
-        if failure is not None and not await self._write_singly():
-            raise failure
-
-    async def _write_singly(self) -> bool:
-        """Each outcome for itself, so that one that cannot be written does not hold up all others for ever.
-
-        Returns:
-            Whether any could be written; if not, it is not the outcomes, and all are kept.
-        """
-        written = False
-        stuck: list[tuple[Attempt, Outcome]] = []
-        try:
-            for _ in range(min(len(self._outcomes), RECORD_BATCH)):
-                try:
-                    await self._record(1)
-                    written = True
-                except Unavailable:
-                    raise
-                except Exception as error:  # noqa: BLE001 - said here; the row comes again when its lease ends
-                    stuck.append(self._outcomes.pop(0))
-                    log.warning("outcome not recorded", delivery=stuck[-1][0].id, error=maillog.reason_of(error))
-        finally:
-            if not written:
-                self._outcomes[:0] = stuck
-        return written
-
-    async def _record(self, limit: int) -> None:
-        batch = self._outcomes[:limit]
+    async def _record(self, batch: Sequence[tuple[Attempt, Outcome]]) -> None:
         records = [
             decide(attempt, outcome, self._settings.retry_schedule_seconds, self._jitter) for attempt, outcome in batch
         ]
         await deliveries.record(self._executor, records)
-        # Only now: an outcome that was not written stays in the list.
-        del self._outcomes[: len(batch)]
         # There is room again, perhaps for a claim that is overdue.
         self._wake.set()
         for (attempt, outcome), record in zip(batch, records, strict=True):
             if record.result in ("again", "put_back", "put_off"):
                 self._note_due(record.wait_seconds)
             tell(attempt, outcome, record)
+
+    async def _switch_off_gone(self, batch: Sequence[tuple[Attempt, Outcome]]) -> None:
         for attempt, outcome in batch:
             if isinstance(outcome, Gone) and attempt.kind is DeliveryKind.WEBHOOK:
                 await self._switch_off(attempt)

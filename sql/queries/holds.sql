@@ -25,6 +25,3 @@ with message as (
 insert into notices (id, account_id, kind, message_id, recipient, content, next_attempt_at, created_at)
 select %(notice_id)s, %(account_id)s, 'review', %(message_id)s, %(notice_to)s, %(notice)b, %(at)s, %(at)s
 where %(notice)b::bytea is not null;
-
--- wake: somebody has a mail to send
-select pg_notify('e2ad_submissions', '');

@@ -4,30 +4,30 @@ with batch as (
     from unnest(
         (select %(account_ids)b::text[]), (select %(ids)b::text[]), (select %(types)b::text[]), (select %(agent_emails)b::text[]),
         (select %(conversation_ids)b::text[]), (select %(message_ids)b::text[]), (select %(envelopes)b::text[]), (select %(created_ats)b::timestamptz[])
-    ) as b (account_id, id, type, agent_email, conversation_id, message_id, envelope, created_at)
+    ) as b (account_id, event_id, event_type, agent_email, conversation_id, message_id, envelope, created_at)
 ),
 new_events as (
     insert into events (
         account_id, id, type, agent_email, conversation_id, message_id, envelope, matched_endpoints, created_at
     )
     select
-        b.account_id, b.id, b.type, b.agent_email, b.conversation_id, b.message_id, b.envelope,
+        k.account_id, k.event_id, k.event_type, k.agent_email, k.conversation_id, k.message_id, k.envelope,
         coalesce(
             (
                 select array_agg(w.id order by w.id)
                 from webhooks w
                 where %(outbox)b::bool
-                    and w.account_id = b.account_id
+                    and w.account_id = k.account_id
                     and w.enabled
-                    and b.type = any(w.events)
-                    and (w.agent_emails = '{}' or b.agent_email = any(w.agent_emails))
-                    and (w.conversation_ids = '{}' or b.conversation_id = any(w.conversation_ids))
+                    and k.event_type = any(w.events)
+                    and (w.agent_emails = '{}' or k.agent_email = any(w.agent_emails))
+                    and (w.conversation_ids = '{}' or k.conversation_id = any(w.conversation_ids))
                     and w.labels = '{}'
             ),
             '{}'
         ),
-        b.created_at
-    from batch b
+        k.created_at
+    from batch k
     on conflict do nothing
     returning account_id, id, type, agent_email, message_id, matched_endpoints, created_at
 ),
@@ -48,12 +48,7 @@ new_deliveries as (
         where n.type = 'email.received' and a.agent_mode = 'cloud' and a.webhook_url <> '' and a.deleted_at is null
     ) e
     on conflict do nothing
-    returning message_id
-),
-notified as (
-    select pg_notify('e2ad_events', string_agg(line, E'\n')) as sent
-    from (select account_id || ':' || string_agg(id, ',') as line from new_events group by account_id) lines
-    having count(*) > 0
 )
-select (select count(*) from new_events)::int as written
-where (select count(*) from notified) >= 0 and (select count(*) from new_deliveries) >= 0;
+select pg_notify('e2ad_events', string_agg(line, E'\n'))
+from (select account_id || ':' || string_agg(id, ',') as line from new_events group by account_id) lines
+having count(*) > 0;

@@ -1,6 +1,6 @@
 -- lock: the submissions that facts are about, each locked until the transaction ends, with what its events tell
 select s.account_id, s.message_id, s.status, s.failure_source, s.provider_message_id, s.submitted_at,
-       s.attempts, s.status = 'sending' as claimed, s.sent_as,
+       s.attempts, s.status = 'sending' as claimed,
        m.agent_email, m.method, m.message_type, m.header_from, m.subject, m.conversation_id,
        m.to_addresses, m.cc_addresses, m.bcc_addresses, m.message_id as email_message_id
 from unnest((select %(account_ids)b::text[]), (select %(message_ids)b::text[])) as k (account_id, message_id)
@@ -49,30 +49,12 @@ from unnest(
 )
 where s.account_id = c.account_id and s.message_id = c.message_id;
 
--- rearm: let the unknown recipients of one mail be tried again, because a person said so; none if there are none
-with target as materialized (
-    select s.account_id, s.message_id
-    from submissions s
-    where s.account_id = %(account_id)s and s.message_id = %(message_id)s and s.status <> 'sending'
-        and exists (
-            select from recipients r
-            where r.account_id = s.account_id and r.message_id = s.message_id and r.status = 'outcome_unknown'
-        )
-    for no key update of s
-),
-freed as (
-    update recipients r
+-- rearm: let the unknown recipients of one mail, locked by the caller, be tried again, because a person said so
+with freed as (
+    update recipients
     set status = 'pending', detail = 'sent again because a person decided so', changed_at = now()
-    from target t
-    where r.account_id = t.account_id and r.message_id = t.message_id and r.status = 'outcome_unknown'
-    returning r.address
-),
-armed as (
-    update submissions s
-    set status = 'accepted', next_attempt_at = now(), counted_attempts = 0, accepted_at = now(), detail = null
-    from target t
-    where s.account_id = t.account_id and s.message_id = t.message_id
-    returning pg_notify('e2ad_submissions', '') as told
+    where account_id = %(account_id)s and message_id = %(message_id)s and status = 'outcome_unknown'
 )
-select (select count(*) from freed)::int as freed
-from armed;
+update submissions
+set status = 'accepted', next_attempt_at = now(), counted_attempts = 0, accepted_at = now(), detail = null
+where account_id = %(account_id)s and message_id = %(message_id)s;

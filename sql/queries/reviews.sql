@@ -15,9 +15,8 @@ where m.account_id = %(account_id)s and m.id = %(id)s
     and m.review_status = 'pending_review' and m.review_expires_at <= %(at)s and a.deleted_at is null
 for update of m skip locked;
 
--- hold: why a message is held, and the draft that a decision is about
-select h.reason, h.findings, h.on_expiry, h.revision, h.edited, r.draft, coalesce(r.sha256, m.content_sha256) as sha256,
-       m.content_sha256 is null and r.draft is null as lost
+-- hold: the draft that a decision is about, and what was noted when it was held
+select h.findings, h.on_expiry, h.revision, h.edited, r.draft, coalesce(r.sha256, m.content_sha256) as sha256
 from holds h
 join messages m on m.account_id = h.account_id and m.id = h.message_id
 left join hold_revisions r
@@ -51,7 +50,7 @@ from moved
 where h.account_id = moved.account_id and h.message_id = moved.id;
 
 -- released: what the announcement of a mail says that a person let through
-select m.agent_email, m.created_at, m.envelope_from, m.header_from, m.verified_domain, m.to_addresses, m.cc_addresses,
+select m.created_at, m.envelope_from, m.header_from, m.verified_domain, m.to_addresses, m.cc_addresses,
        m.reply_to_addresses, m.authentication, m.subject, m.attachments, m.automation, m.conversation_id, m.threaded
 from messages m
 where m.account_id = %(account_id)s and m.id = %(id)s;
@@ -141,7 +140,7 @@ left join lateral (
 where m.account_id = %(account_id)s and m.id = %(id)s;
 
 -- by_link: what a mailed link leads to, with the hash of every draft that such a link can have been made for
-select h.account_id, m.review_status, m.direction, a.deleted_at is not null as trashed, h.revision,
+select h.account_id, m.review_status, a.deleted_at is not null as trashed,
        array(
            select r.sha256 from hold_revisions r
            where r.account_id = h.account_id and r.message_id = h.message_id

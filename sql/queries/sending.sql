@@ -39,8 +39,8 @@ where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_
 
 -- parent: what a reply or a forward takes from the mail that it answers, and whether that has left
 select m.id, m.direction, m.header_from, m.sender_name, m.to_addresses, m.cc_addresses, m.reply_to_addresses,
-       m.subject, m.message_id, m.conversation_id, m.body_text, m.body_html, m.new_text, m.attachments, m.automation,
-       m.entity_type, m.sent_at, m.created_at, m.hops, s.status as delivery_status,
+       m.subject, m.message_id, m.conversation_id, m.body_text, m.body_html, m.attachments, m.automation,
+       m.entity_type, m.sent_at, m.created_at,
        case when %(octets)s::int is null then case when m.attachments <> '[]' then c.raw end
             else substring(c.raw from 1 for %(octets)s::int) end as raw,
        s.submitted_at is not null as submitted
@@ -188,9 +188,7 @@ new_usage as (
 select id from new_message
 where (select count(*) from new_usage) >= 0;
 
--- state: how far one mail is
-select m.id, m.method, m.review_status, m.message_id as email_message_id, s.status, s.detail, s.sent_as,
-       s.provider_message_id, s.scheduled_at
-from messages m
-left join submissions s on s.account_id = m.account_id and s.message_id = m.id
-where m.account_id = %(account_id)s and m.id = %(id)s;
+-- state: how far one accepted mail is
+select status, detail, sent_as, provider_message_id
+from submissions
+where account_id = %(account_id)s and message_id = %(id)s;

@@ -26,7 +26,7 @@ select
     s.account_id, s.message_id, s.agent_email, s.attempts as number, s.counted_attempts, s.accepted_at, s.scheduled_at,
     s.sent_as, s.signing_domain, s.return_path, s.smtputf8, s.transmitting_at is not null as lost,
     m.deleted_at is not null or a.email is null as cancelled,
-    m.method, m.hops, m.content_sha256, m.size_bytes, c.raw, r.recipients
+    m.hops, m.content_sha256, m.size_bytes, c.raw, r.recipients
 from claimed s
 join messages m on m.account_id = s.account_id and m.id = s.message_id
 left join agents a on a.email = s.agent_email and a.account_id = s.account_id and a.deleted_at is null
@@ -129,7 +129,8 @@ with today as materialized (
            r.active_days + case
                when r.day < (now() at time zone 'utc')::date and 2 * r.used >= round(
                    %(start_daily)s::int
-                   + (%(target_daily)s::int - %(start_daily)s::int) * least(1.0, r.active_days::numeric / %(ramp_days)s::int)
+                   + (%(target_daily)s::int - %(start_daily)s::int)::numeric
+                   * least(r.active_days, %(ramp_days)s::int) / %(ramp_days)s::int
                ) then 1
                else 0
            end as active_days
@@ -142,7 +143,8 @@ with today as materialized (
                %(count)s::int * (t.used = 0)::int,
                round(
                    %(start_daily)s::int
-                   + (%(target_daily)s::int - %(start_daily)s::int) * least(1.0, t.active_days::numeric / %(ramp_days)s::int)
+                   + (%(target_daily)s::int - %(start_daily)s::int)::numeric
+                   * least(t.active_days, %(ramp_days)s::int) / %(ramp_days)s::int
                )
            ) as allowed
     from today t

@@ -8,6 +8,7 @@ import trio
 
 from e2ad.api.app import build_app
 from e2ad.gateway.signing_keys import make_keys
+from e2ad.storage import submissions
 from e2ad.storage.pool import Database
 from tests import factories
 from tests.zone import Zone
@@ -235,3 +236,56 @@ async def test_the_ramp_is_shown(client: Any, database: Database, caller: Any) -
     await database.execute("update sending_ramps set state = 'complete', day = '2020-01-01'", {})
     ramp = (await client.get("/v1/domains/acme.example")).json()["sending_ramp"]
     assert (ramp["status"], ramp["daily_recipient_limit"], ramp["recipients_used_today"]) == ("complete", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("active_days", "used", "days_ago", "limit"),
+    [
+        (3, 100, 0, 245),
+        (0, 24, 1, 50),
+        (0, 25, 1, 115),  # yesterday counts, since half of its cap was used
+        (1, 57, 1, 115),
+        (1, 58, 4, 180),
+        (29, 968, 1, 0),  # it was the last one
+    ],
+)
+async def test_the_ramp_that_is_shown_is_the_one_that_holds(
+    client: Any, database: Database, caller: Any, active_days: int, used: int, days_ago: int, limit: int
+) -> None:
+    ramp = attrs.evolve(client.services.config.ramp, enabled=True)
+    client = configured(client, ramp=ramp)
+    await client.post("/v1/domains", {"domain": "acme.example"})
+    key = {"account_id": caller.account_id, "domain": "acme.example"}
+    await factories.insert(database, "sending_ramps", key | {"active_days": active_days, "used": used})
+    day = "update sending_ramps set day = (now() at time zone 'utc')::date - %(ago)s::int"
+    await database.execute(day, {"ago": days_ago})
+    shown = (await client.get("/v1/domains/acme.example")).json()["sending_ramp"]
+    assert (shown["status"], shown["daily_recipient_limit"]) == ("ramping" if limit else "complete", limit)
+
+    async def take(count: int) -> bool:
+        days = {"start_daily": ramp.start_daily, "target_daily": ramp.target_daily, "ramp_days": ramp.ramp_days}
+        return await submissions.reserve_ramp(database, **key, count=count, **days)
+
+    assert await take(1)
+    assert await take((limit or 9000) - shown["recipients_used_today"] - 1)
+    assert await take(1) is not bool(limit)
+    after = (await client.get("/v1/domains/acme.example")).json()["sending_ramp"]
+    assert [after[name] for name in ("status", "daily_recipient_limit", "active_days")] == [
+        shown[name] for name in ("status", "daily_recipient_limit", "active_days")
+    ]
+
+
+async def test_a_cap_between_two_whole_numbers_is_the_same_to_both(
+    client: Any, database: Database, caller: Any
+) -> None:
+    ramp = attrs.evolve(client.services.config.ramp, enabled=True, start_daily=50, target_daily=51, ramp_days=2)
+    client = configured(client, ramp=ramp)
+    await client.post("/v1/domains", {"domain": "acme.example"})
+    key = {"account_id": caller.account_id, "domain": "acme.example"}
+    await factories.insert(database, "sending_ramps", key | {"active_days": 1, "used": 0})
+    await database.execute("update sending_ramps set day = (now() at time zone 'utc')::date")
+    shown = (await client.get("/v1/domains/acme.example")).json()["sending_ramp"]["daily_recipient_limit"]
+    days = {"start_daily": 50, "target_daily": 51, "ramp_days": 2}
+    assert shown == 51
+    assert await submissions.reserve_ramp(database, **key, count=shown, **days)
+    assert not await submissions.reserve_ramp(database, **key, count=1, **days)

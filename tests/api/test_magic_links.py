@@ -1,15 +1,19 @@
 """Links of a mailed request: shown by GET, decided by POST, worth nothing for anything else."""
 
 import re
+import threading
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import trio
 
+from e2ad.api import review_pages
+from e2ad.core.html_text import HtmlText
 from e2ad.core.outbound import sha256_of
 from e2ad.core.review_links import ReviewLink
 from e2ad.core.signing import signed_token
+from e2ad.gateway.courier import NoCourier
 from tests.api.conftest import SECRET, Answer, Client
 
 AGENT = "bot@agents.localhost"
@@ -234,6 +238,22 @@ async def test_tricks_of_the_eye_are_shown(desk: Client) -> None:
     assert not set("\u202e\u200b\u2066") & set(page)
 
 
+async def test_a_page_is_written_off_the_event_loop(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent chooses what stands in its draft, and a link can be opened again and again."""
+    threads: list[int] = []
+
+    def html_to_text(html: str) -> HtmlText:
+        threads.append(threading.get_ident())
+        return real(html)
+
+    real = review_pages.html_to_text
+    monkeypatch.setattr(review_pages, "html_to_text", html_to_text)
+    await hold(desk, html="<" * 10_000)
+    assert (await get(desk, "/v1/approve", (await mailed(desk))["approve"])).status == 200
+    assert threads
+    assert threading.get_ident() not in threads
+
+
 async def test_a_link_and_another_decision_at_once(desk: Client) -> None:
     message_id = await hold(desk)
     tokens = await mailed(desk)
@@ -256,7 +276,23 @@ async def test_a_link_and_another_decision_at_once(desk: Client) -> None:
     assert len(decided) == 1
 
 
+async def test_trouble_after_the_decision_does_not_deny_it(desk: Client) -> None:
+    class Broken(NoCourier):
+        async def carry(self, account_id: str, message_id: str) -> None:
+            raise OSError(account_id, message_id)
+
+    desk.services.courier = Broken()
+    await hold(desk, to=[AGENT])
+    token = (await mailed(desk))["approve"]
+    answer = await post(desk, "/v1/approve", t=token)
+    assert answer.status == 500
+    assert await status_of(desk) == "review_approved"
+    assert "Nothing was decided" not in answer.text
+    assert "is decided already" in (await get(desk, "/v1/approve", token)).text
+
+
 async def test_strangers_can_only_try_so_often(desk: Client) -> None:
-    answers = [(await get(desk, "/v1/approve", "x")).status for _ in range(125)]
-    assert answers[:60] == [400] * 60
-    assert answers[-1] == 429
+    answers = [await get(desk, "/v1/approve", "x") for _ in range(125)]
+    assert [answer.status for answer in answers[:60]] == [400] * 60
+    assert answers[-1].status == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1

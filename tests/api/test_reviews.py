@@ -9,7 +9,9 @@ import attrs
 import pytest
 import trio
 
+from e2ad.core.errors import Unavailable
 from e2ad.core.outbound import decode_draft
+from e2ad.gateway.courier import NoCourier
 from e2ad.storage import outbox
 from tests.api.conftest import Answer, Client
 
@@ -318,6 +320,23 @@ async def test_an_approval_repeated_under_its_key_is_one(desk: Client) -> None:
     other = await desk.post(f"/v1/reviews/{message_id}/approve", {"subject": "x"}, headers=headers)
     assert (other.status, other.code) == (422, "idempotency_key_reuse")
     assert len(await rows(desk, "submissions")) == 1
+
+
+async def test_mail_to_oneself_that_is_not_carried_at_once_is_told_to_be_waiting(desk: Client) -> None:
+    kicked: list[bool] = []
+
+    class Busy(NoCourier):
+        def kick(self) -> None:
+            kicked.append(True)
+
+        async def carry(self, account_id: str, message_id: str) -> None:
+            raise Unavailable
+
+    message_id = await hold(desk, to=[AGENT], cc=[])
+    desk.services.courier = Busy()
+    answer = await desk.post(f"/v1/reviews/{message_id}/approve", {})
+    assert (answer.status, answer.json()["status"]) == (202, "accepted"), answer.text
+    assert kicked == [True]
 
 
 async def test_approvals_count_as_sends(desk: Client) -> None:

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from e2ad.core import mime, signing
 from e2ad.core.compose import compose
 from e2ad.core.errors import Unavailable
 from e2ad.core.outbound import Draft, DraftAttachment, SentAs
+from e2ad.gateway import acceptance
 from e2ad.gateway import sending as verbs
 from e2ad.storage import sending as storage
 from tests import factories
@@ -299,6 +301,49 @@ async def test_sizes(bench: Bench) -> None:
     assert not any((await bench.counts()).values())
     answer = await bench.send(attachments=[file(b"x" * (ten - 8), "a"), file(b"y", "b")])
     assert answer.status == 202, answer.text
+
+
+LARGE = "grüße\n" * 50_000
+
+
+def off_loop(monkeypatch: pytest.MonkeyPatch, draft: str) -> list[bool]:
+    """Whether the rules `draft`, and after them composing, were left to another thread, as it comes to pass."""
+    loop, seen = threading.get_ident(), list[bool]()
+
+    def noting(work: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            seen.append(threading.get_ident() != loop)
+            return work(*arguments, **named)
+
+        return noted
+
+    monkeypatch.setattr(verbs, draft, noting(getattr(verbs, draft)))
+    monkeypatch.setattr(acceptance, "compose", noting(acceptance.compose))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, False),
+        ({"text": LARGE}, True),
+        ({"html": LARGE}, True),
+        ({"attachments": [{"filename": "a", "content_type": "text/plain", "data": "QUFB" * 90_000}]}, True),
+    ],
+)
+async def test_large_mail_does_not_stop_the_event_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, body: Mapping[str, Any], expected: bool
+) -> None:
+    seen = off_loop(monkeypatch, "send_draft")
+    assert (await bench.send(**body)).status == 202
+    assert seen == [expected, expected]
+
+
+async def test_large_mail_is_quoted_off_the_event_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = off_loop(monkeypatch, "reply_draft")
+    assert (await bench.reply(await bench.inbound(body_text=LARGE), quote_history=True)).status == 202
+    assert (await bench.reply(await bench.inbound())).status == 202
+    assert seen == [True, True, False, False]
 
 
 async def test_attachments_can_be_read_back(bench: Bench) -> None:

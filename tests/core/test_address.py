@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2ad.core.address import NULL_PATH, AddressError, Mailbox, domain_to_unicode, parse_domain, parse_mailbox
+from e2ad.core.address import (
+    NULL_PATH,
+    AddressError,
+    Mailbox,
+    domain_to_unicode,
+    parse_domain,
+    parse_mailbox,
+    without_tag,
+)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +123,20 @@ def test_underscores_only_where_they_are_wanted() -> None:
 )
 def test_domains_for_people(domain: str, text: str) -> None:
     assert domain_to_unicode(domain) == text
+
+
+@pytest.mark.parametrize(
+    ("address", "base"),
+    [
+        ("bot@a.test", "bot@a.test"),
+        ("bot+x@a.test", "bot@a.test"),
+        ("bot+x+y@a.test", "bot@a.test"),
+        ("bot+@a.test", "bot@a.test"),
+        ("+x@a.test", "+x@a.test"),
+    ],
+)
+def test_without_tag(address: str, base: str) -> None:
+    assert without_tag(address) == base
 
 
 def test_null_path_is_a_value() -> None:

@@ -17,6 +17,7 @@ from e2ad.core.provenance import (
     action_for,
     comparable,
     listed,
+    listing,
     needle,
     search,
 )
@@ -216,7 +217,7 @@ def test_a_lookalike_is_another_address_and_named(address: str) -> None:
     except ValueError:
         stored = address
     assert comparable(stored) != comparable(ADA)
-    assert not listed(stored, [ADA])
+    assert not listed(stored, listing([ADA]))
     like = Familiar([Known(ADA, "msg_1", "from")]).resembled(stored)
     assert like is not None
     assert like.address == ADA
@@ -226,7 +227,7 @@ def test_a_lookalike_is_another_address_and_named(address: str) -> None:
 @pytest.mark.parametrize("address", ["ada@ехample.com", "ada@exarnple.com", "ada@exámple.com"])
 def test_a_lookalike_of_a_listed_domain_is_not_on_the_list(address: str) -> None:
     stored = str(parse_mailbox(address))
-    assert not listed(stored, ["example.com"])
+    assert not listed(stored, listing(["example.com"]))
     assert Familiar([], ["example.com"]).resembled(stored) == Known("example.com", None, "allowlist")
 
 
@@ -255,7 +256,7 @@ def test_a_kelvin_sign_is_no_k() -> None:
     ],
 )
 def test_the_list_names_addresses_and_domains(address: str, allowlist: list[str], expected: bool) -> None:
-    assert listed(address, allowlist) is expected
+    assert listed(address, listing(allowlist)) is expected
 
 
 def test_those_that_differ_do_not_resemble() -> None:

@@ -28,7 +28,7 @@ async def accepted(database: Database, account_id: str, draft: Draft, **more: An
     found = await survey(database, account_id, AGENT, draft.recipients)
     acceptance = Acceptance.of(more.pop("config", CONFIG), KEYS)
     acceptance.check(found, draft)
-    given = await acceptance.accept(database, found, draft, **{"message_id": "msg_1", **more})
+    given = await acceptance.write(database, await acceptance.prepare(found, draft, **{"message_id": "msg_1", **more}))
     row = await database.fetch_one(
         "select m.*, s.sent_as, s.signing_domain, s.return_path, s.next_attempt_at from messages m"
         " join submissions s on s.account_id = m.account_id and s.message_id = m.id where m.id = %(id)s",

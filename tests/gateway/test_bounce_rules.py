@@ -13,7 +13,7 @@ from e2ad.gateway.bounce_rules import DEAD, complains, enhanced, rule, smtp_code
 
 
 def report(action: str = "failed", status: str = "5.1.1", diagnostic: str = "550 5.1.1 who?") -> RecipientReport:
-    return RecipientReport("ann@far.test", action, status, diagnostic, "mx.far.test")
+    return RecipientReport("ann@far.test", action, status, diagnostic)
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,12 @@ def feedback(database: Database) -> Feedback:
 
 
 def one(action: Any = "failed", status: str = "5.1.1", address: str = ANN, **more: str) -> RecipientReport:
-    given = {"diagnostic": "550 5.1.1 no such user", "remote_mta": "mx.far.test", **more}
+    given = {"diagnostic": "550 5.1.1 no such user", **more}
     return RecipientReport(address, action, status, **given)
 
 
 def dsn(*recipients: RecipientReport) -> DeliveryReport:
-    return DeliveryReport(recipients or (one(),), None)
+    return DeliveryReport(recipients or (one(),))
 
 
 def returns(*sent: Sent) -> list[Recipient]:
@@ -176,7 +176,7 @@ async def test_another_address_of_several_is_evidence_alone(database, owner, fee
 async def test_a_bounce_that_names_nobody(database, owner, feedback) -> None:
     alone = await factories.sent(database, owner.account_id)
     several = await factories.sent(database, owner.account_id, (ANN, BEN))
-    await hear(feedback, DeliveryReport((), None), alone, several)
+    await hear(feedback, DeliveryReport(()), alone, several)
     assert await states(database, alone) == {ANN: "bounced"}
     assert await states(database, several) == {ANN: "sent", BEN: "sent"}
     assert await suppressed(database) == {}
@@ -225,9 +225,9 @@ async def test_a_late_delay_is_no_news(database, owner, feedback) -> None:
         dsn(one("delayed", "4.0.0")),
         dsn(one("delivered", "2.0.0")),
         dsn(one(address="stray@x.test"), one(address="other@x.test")),
-        ComplaintReport("abuse", (ANN,), None),
-        ComplaintReport("abuse", (), None),
-        DeliveryReport((), None),
+        ComplaintReport("abuse", (ANN,)),
+        ComplaintReport("abuse", ()),
+        DeliveryReport(()),
     ],
 )
 async def test_the_same_report_again_changes_nothing(database, owner, feedback, report) -> None:
@@ -253,7 +253,7 @@ async def test_the_same_news_in_another_report_is_not_told_again(database, owner
 @pytest.mark.parametrize("named", [(ANN,), ("ANN@FAR.TEST",)])
 async def test_a_complaint(database, owner, feedback, named) -> None:
     sent = await factories.sent(database, owner.account_id, (ANN, BEN), state="delivered")
-    await hear(feedback, ComplaintReport("abuse", named, None), sent)
+    await hear(feedback, ComplaintReport("abuse", named), sent)
     assert await states(database, sent) == {ANN: "complained", BEN: "delivered"}
     assert await suppressed(database) == {ANN: "complaint"}
     assert [kind for kind, _ in await events(database)] == ["domain.suppression_added", "email.complained"]
@@ -265,7 +265,7 @@ async def test_a_complaint(database, owner, feedback, named) -> None:
 async def test_a_complaint_that_hides_who_complains(database, owner, feedback, named) -> None:
     alone = await factories.sent(database, owner.account_id)
     several = await factories.sent(database, owner.account_id, (BEN, "cat@far.test"))
-    await hear(feedback, ComplaintReport("abuse", named, None), alone, several)
+    await hear(feedback, ComplaintReport("abuse", named), alone, several)
     assert await states(database, alone) == {ANN: "complained"}
     assert await suppressed(database) == {ANN: "complaint"}
     assert set((await states(database, several)).values()) == {"sent"}
@@ -275,7 +275,7 @@ async def test_a_complaint_that_hides_who_complains(database, owner, feedback, n
 async def test_what_is_no_complaint(database, owner, feedback, kind) -> None:
     sent = await factories.sent(database, owner.account_id)
     before = await everything(database)
-    await hear(feedback, ComplaintReport(kind, (ANN,), None), sent)
+    await hear(feedback, ComplaintReport(kind, (ANN,)), sent)
     assert await everything(database) == before
 
 
@@ -328,7 +328,7 @@ async def test_texts_that_no_database_takes(database, owner, feedback, text) -> 
     sent = await factories.sent(database, owner.account_id, (ANN, BEN))
     await hear(feedback, dsn(one(diagnostic=text), one(address=text), one(status=text, address=text)), sent)
     assert (await states(database, sent))[ANN] == "bounced"
-    await hear(feedback, ComplaintReport(text, (text, BEN), None), sent, sha256=b"c" * 32)
+    await hear(feedback, ComplaintReport(text, (text, BEN)), sent, sha256=b"c" * 32)
     assert (await states(database, sent))[BEN] == "complained"
 
 

@@ -36,7 +36,7 @@ def change(status: R, *, address: str = "joe@people.test", **more: Any) -> Chang
 def a_standing(recipients: dict[str, R], **more: Any) -> Standing:
     values: dict[str, Any] = {
         "account_id": "a", "message_id": "msg_1", "status": "accepted", "failure_source": None,
-        "provider_message_id": None, "submitted_at": None, "attempts": 1, "claimed": False, "sent_as": "own_address",
+        "provider_message_id": None, "submitted_at": None, "attempts": 1, "claimed": False,
         "agent_email": "bot@agents.test", "method": "smtp", "message_type": "send", "header_from": "bot@agents.test",
         "subject": "Hello", "conversation_id": "conv_1", "to_addresses": list(recipients), "cc_addresses": [],
         "bcc_addresses": [], "email_message_id": "<m@agents.test>",

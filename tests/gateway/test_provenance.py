@@ -239,6 +239,21 @@ async def test_much_text_is_searched_in_a_thread_and_within_its_budget(
     assert (await box.sighting(BOB)).message_id == near
 
 
+async def test_lists_of_addresses_have_a_budget_that_the_nearest_mail_gets_first(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail may name thousands, and a sender may send many of those: what is read and compared must have an end."""
+    monkeypatch.setattr(module, "MAX_LIST_OCTETS", 5_000)
+    crowd = [f"p{number}@crowd.example" for number in range(1000)]
+    far = await box.mail(number=1, to=[BOB], verified=True, conversation_id="conv_x")
+    await box.mail(number=2, cc=[*crowd, EVE], verified=True, conversation_id="conv_x")
+    await box.mail(number=3, to=crowd, conversation_id="conv_x")  # not believed, and so not counted
+    assert (await box.sighting(EVE, conversation_id="conv_x")).provenance is PARTICIPANT
+    assert (await box.sighting(EVE)).provenance is UNSEEN
+    assert (await box.sighting(BOB, conversation_id="conv_x")).provenance is UNSEEN
+    assert (await box.sighting(BOB, conversation_id="conv_x", parent_id=far)).provenance is PARTICIPANT
+
+
 async def test_the_agent_itself_takes_part(box: Box) -> None:
     assert (await box.sighting(AGENT)).provenance is PARTICIPANT
 

@@ -26,7 +26,7 @@ async def store(database, fresh, domain="acme.example", *, sealed_for=None, ring
     await factories.domain(database, domain)
     for number, key in enumerate(fresh):
         selector = f"s{number}{suffix}"
-        sealed = key.seal(ring, sealed_for or domain, selector, nonce())
+        sealed = ring.seal(key.pem, context=context(sealed_for or domain, selector), nonce=nonce())
         new = storage.NewKey(selector, key.algorithm, sealed, key.record, "active")
         await storage.add_key(database, domain, new, now())
 

@@ -67,6 +67,23 @@ def test_queries_are_used(module):
     assert [query.name for query in QUERIES[module] if f'"{query.name}"' not in loading] == []
 
 
+def test_all_writers_of_events_ask_alike_which_webhooks_want_them():
+    """Mail in is written by one statement with everything else, other events by another; neither calls the other."""
+    wanted = re.compile(r"select array_agg\(w\.id order by w\.id\)\s+from webhooks w\s+where .*?(?=\n\s*\))", re.DOTALL)
+    found = {
+        f"{module}.{query.name}": " ".join(match[0].split())
+        for module, queries in QUERIES.items()
+        for query in queries
+        if "insert into events" in query.statement
+        for match in wanted.finditer(query.statement)
+    }
+    writers = {
+        f"{m}.{q.name}" for m, queries in QUERIES.items() for q in queries if "insert into events" in q.statement
+    }
+    assert found.keys() == writers >= {"intake.store", "outbox.emit"}
+    assert len(set(found.values())) == 1
+
+
 def test_no_statement_hides_in_storage():
     """Storage holds no SQL of its own, apart from the words that steer a session."""
     found: list[str] = []

@@ -147,7 +147,7 @@ STATEMENTS: Mapping[str, Statement] = {
         it, ACCOUNT, AGENT, parent_id=None, conversation_id="conv_76", inside=INSIDE, window_seconds=3600
     ),
     "known": lambda it: provenance.known(
-        it, ACCOUNT, AGENT, forms=ADDRESSES, conversation_id="conv_76", parent_id="msg_76", members=10
+        it, ACCOUNT, AGENT, forms=ADDRESSES, conversation_id="conv_76", parent_id="msg_76", members=10, octets=9999
     ),
     "passages": lambda it: provenance.passages(
         it,
@@ -159,6 +159,7 @@ STATEMENTS: Mapping[str, Statement] = {
         newest=10,
         texts_of=10,
         octets=9999,
+        list_octets=9999,
     ),
 }
 

@@ -70,6 +70,9 @@ class Work:
         self.recorded += outcomes
         return None
 
+    def id_of(self, outcome: str) -> str:
+        return outcome
+
 
 def a_loop(work: Work, concurrency: int = 4) -> Loop[int, str]:
     return Loop(work, concurrency=concurrency, attempt_seconds=10, poll_seconds=30)

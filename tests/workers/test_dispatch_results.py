@@ -21,7 +21,7 @@ def a_claim(**more: Any) -> Claim:
     values: dict[str, Any] = {
         "account_id": "a", "message_id": "msg_1", "agent_email": "bot@agents.test", "number": 1, "counted_attempts": 0,
         "accepted_at": AT, "scheduled_at": None, "sent_as": "relay", "signing_domain": "agents.test",
-        "return_path": "b@agents.test", "smtputf8": False, "lost": False, "cancelled": False, "method": "smtp",
+        "return_path": "b@agents.test", "smtputf8": False, "lost": False, "cancelled": False,
         "hops": 0, "content_sha256": None, "size_bytes": 1, "raw": b"x",
         "recipients": (Pending("a@b.test", Route.RELAY), Pending("c@d.test", Route.RELAY)),
     }  # fmt: skip

@@ -13,8 +13,9 @@ from e2ad.core.errors import Unavailable
 from e2ad.gateway import outcomes
 from e2ad.storage.listener import Listener
 from e2ad.storage.pool import Database
+from e2ad.workers import dispatch_attempt, dispatch_loop, dispatcher
 from tests import factories
-from tests.smtp.relay import CLOSE, FarRelay
+from tests.smtp.relay import CLOSE, FarRelay, settings
 from tests.workers.dispatching import CONFIG, Keys, a_key, post, with_relay, world
 
 
@@ -561,3 +562,8 @@ async def test_what_is_committed_where_no_loop_runs_is_announced(database: Datab
             while len(heard) < 2:
                 await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
+
+
+def test_the_lease_outlasts_the_end_of_an_attempt() -> None:
+    end_seconds = settings().cancelled_seconds + dispatch_attempt.GIVE_BACK_SECONDS + dispatch_loop.RECORD_SECONDS
+    assert end_seconds < dispatcher.LEASE_MARGIN_SECONDS

@@ -12,18 +12,16 @@ from attrs import frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic, encode_classic
-from e2ad.api.operation import Result
+from e2ad.api.operation import Result, settling
 from e2ad.api.reviews import deciding
 from e2ad.api.sending import MAX_BODY, sending
 from e2ad.core.errors import Failure, InvalidRequest, MessageNotPending, NotFound
 from e2ad.core.outbound import Draft, decode_draft
-from e2ad.gateway.deciding import Settle
 from e2ad.gateway.drafting import File
 from e2ad.gateway.edits import Edits
 from e2ad.gateway.reviews import Approved, Reviewer
 from e2ad.gateway.sending import Outcome
 from e2ad.storage import reviews as storage
-from e2ad.storage.pool import Executor
 from e2ad.storage.reviews import OpenHold, Shown
 
 __all__ = ["HOLD_STATUSES", "ROUTES"]
@@ -172,7 +170,6 @@ async def approve_message(call: ClassicCall[ApproveBody | None]) -> Result:
 )
 async def approve_agent_message(call: ClassicCall[ApproveBody | None]) -> Result:
     """The same with the agent in the path."""
-    await _check_agent(call)
     return await _approve(call)
 
 
@@ -185,7 +182,6 @@ async def reject_message(call: ClassicCall[RejectBody | None]) -> RejectResult:
 @classic("POST", "/api/v1/agents/{email}/messages/{id}/reject", body=RejectBody, body_optional=True)
 async def reject_agent_message(call: ClassicCall[RejectBody | None]) -> RejectResult:
     """The same with the agent in the path."""
-    await _check_agent(call)
     return await _reject(call)
 
 
@@ -196,15 +192,10 @@ async def _list(call: ClassicCall[None]) -> PendingList:
     return PendingList([_summary(hold) for hold in holds])
 
 
-async def _check_agent(call: ClassicCall[Any]) -> None:
+async def _check(call: ClassicCall[Any]) -> None:
+    """It is a mail of an agent of the account, and of the agent in the path where there is one."""
     owner = await storage.agent_of(call.services.db, call.principal.account_id, call.path["id"])
-    if owner is None or owner.agent_email != call.path["email"]:
-        raise NotFound("message not found")
-
-
-async def _check_outbound(call: ClassicCall[Any]) -> None:
-    owner = await storage.agent_of(call.services.db, call.principal.account_id, call.path["id"])
-    if owner is None:
+    if owner is None or owner.agent_email != call.path.get("email", owner.agent_email):
         raise NotFound("message not found")
     if owner.direction != "outbound":
         raise MessageNotPending
@@ -215,7 +206,7 @@ def _reviewer(call: ClassicCall[Any]) -> Reviewer:
 
 
 async def _approve(call: ClassicCall[ApproveBody | None]) -> Result:
-    await _check_outbound(call)
+    await _check(call)
     principal = call.principal
     approved = await deciding(call.services).approve(
         principal.account_id,
@@ -223,19 +214,9 @@ async def _approve(call: ClassicCall[ApproveBody | None]) -> Result:
         _reviewer(call),
         edits=_edits(call.body),
         is_counted=not principal.exempt,
-        settle=_settle(call),
+        settle=settling(call, lambda approved: _result(approved, _outcome(approved))),
     )
     return await _answer(call, approved)
-
-
-def _settle(call: ClassicCall[Any]) -> Settle | None:
-    if call.claim is None:
-        return None
-
-    async def settle(executor: Executor, approved: Approved) -> None:
-        await call.settle(executor, _result(approved, _outcome(approved)))
-
-    return settle
 
 
 async def _answer(call: ClassicCall[Any], approved: Approved) -> Result:
@@ -281,7 +262,7 @@ def _result(approved: Approved, outcome: Outcome) -> Result:
 
 
 async def _reject(call: ClassicCall[RejectBody | None]) -> RejectResult:
-    await _check_outbound(call)
+    await _check(call)
     reason = "" if call.body is None else call.body.reason
     rejected = await deciding(call.services).reject(
         call.principal.account_id, call.path["id"], _reviewer(call), reason=reason

@@ -14,14 +14,13 @@ from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic, encode_classic
 from e2ad.api.classic.messages import seconds
-from e2ad.api.operation import Result, Scope
+from e2ad.api.operation import Result, Scope, settling
 from e2ad.api.sending import sending
 from e2ad.core.address import fold_address
 from e2ad.core.errors import Failure, Forbidden
 from e2ad.core.events import rfc3339
 from e2ad.gateway.drafting import File, Wish
-from e2ad.gateway.sending import Outcome, Settle
-from e2ad.storage.pool import Executor
+from e2ad.gateway.sending import Outcome
 
 __all__ = ["ROUTES"]
 
@@ -109,7 +108,7 @@ async def send(call: ClassicCall[ClassicSend]) -> Result:
         conversation_id=body.conversation_id,
         attachments=_files(body.attachments),
     )
-    return await _answer(call, await verbs.send(call.principal.account_id, agent_email, wish, _settle(call)))
+    return await _answer(call, await verbs.send(call.principal.account_id, agent_email, wish, settling(call, _result)))
 
 
 @classic(
@@ -133,7 +132,9 @@ async def reply(call: ClassicCall[ClassicReply]) -> Result:
         reply_all=body.reply_all,
     )
     account_id, email, parent_id = call.principal.account_id, call.path["email"], call.path["id"]
-    return await _answer(call, await sending(call.services).reply(account_id, email, parent_id, wish, _settle(call)))
+    return await _answer(
+        call, await sending(call.services).reply(account_id, email, parent_id, wish, settling(call, _result))
+    )
 
 
 @classic(
@@ -157,7 +158,9 @@ async def forward(call: ClassicCall[ClassicForward]) -> Result:
         attachments=_files(body.attachments),
     )
     account_id, email, parent_id = call.principal.account_id, call.path["email"], call.path["id"]
-    return await _answer(call, await sending(call.services).forward(account_id, email, parent_id, wish, _settle(call)))
+    return await _answer(
+        call, await sending(call.services).forward(account_id, email, parent_id, wish, settling(call, _result))
+    )
 
 
 @classic("POST", "/api/v1/agents/{email}/test", scope=Scope.OWN)
@@ -172,16 +175,6 @@ def _list(addresses: Addresses | UnsetType) -> Sequence[str]:
 
 def _files(files: list[ClassicFile] | UnsetType) -> tuple[File, ...]:
     return tuple(File(file.filename, file.content_type, file.data) for file in files or ())
-
-
-def _settle(call: ClassicCall[Any]) -> Settle | None:
-    if call.claim is None:
-        return None
-
-    async def settle(executor: Executor, outcome: Outcome) -> None:
-        await call.settle(executor, _result(outcome))
-
-    return settle
 
 
 async def _answer(call: ClassicCall[Any], outcome: Outcome) -> Result:
