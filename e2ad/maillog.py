@@ -184,6 +184,16 @@ def swept(name: str, rows: int) -> None:
     _log.info("swept", sweep=name, rows=rows)
 
 
+def screened(message: str, event: str, score: float) -> None:
+    """Mail that waited for the model is settled; `event` is what tells of it."""
+    _log.info("screened", message=message, told=event, score=round(score, 3))
+
+
+def screening_unanswered(message: str, attempt: int, reason: str) -> None:
+    """The model said nothing about a mail: it is asked again, and after the last attempt a person is."""
+    _log.warning("screening_unanswered", message=message, attempt=attempt, reason=reason)
+
+
 def _endpoint(key: str) -> str:
     """A webhook's id as it is; of an agent's own URL only the agent's domain."""
     return domain_of(key) if "@" in key else key
@@ -313,3 +323,65 @@ def mail_accepted(
         bytes=size,
         scheduled=scheduled,
     )
+
+
+# Programs that people let in
+
+
+def program_let_in(account: str, grant: str, client: str, scope: str) -> None:
+    """A person let a program act for it."""
+    _log.info("program_let_in", account=account, grant=grant, client=client, scope=scope)
+
+
+def program_ended(account: str, grant: str, reason: str) -> None:
+    """A program may do nothing any more: its owner or itself said so, or what it had was used by two."""
+    _log.info("program_ended", account=account, grant=grant, reason=reason)
+
+
+# People who have something to say
+
+
+def remark_received(remark: str, characters: int) -> None:
+    """Somebody told the operator something; the words are in the table `feedback`, and only there."""
+    _log.info("remark_received", remark=remark, characters=characters)
+
+
+# Answers and accounts
+
+
+def answer_broken(path: str, request_id: str, reason: str) -> None:
+    """An answer broke off after its status was said: the client was cut off and knows that it has not all of it."""
+    _log.warning("answer_broken", path=path, request_id=request_id, reason=reason)
+
+
+def account_exported(account: str, size: int) -> None:
+    """An account was told all that is stored of it, to the end."""
+    _log.info("account_exported", account=account, bytes=size)
+
+
+def account_closed(account: str) -> None:
+    """Its owner closed an account: nobody can use it any more; its data is being deleted."""
+    _log.info("account_closed", account=account)
+
+
+def account_deleted(account: str, messages: int) -> None:
+    """Nothing is left of an account. `messages`: those that this run deleted."""
+    _log.info("account_deleted", account=account, messages=messages)
+
+
+# People with a browser
+
+
+def signed_in(account: str, client: str) -> None:
+    """Somebody proved that an account is theirs."""
+    _log.info("signed_in", account=account, client=client)
+
+
+def sign_in_refused(client: str) -> None:
+    """Somebody showed what is no key of ours."""
+    _log.warning("sign_in_refused", client=client)
+
+
+def key_handed_off(account: str, client: str) -> None:
+    """The command line of somebody who is signed in got a key of its own."""
+    _log.info("key_handed_off", account=account, client=client)

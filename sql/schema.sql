@@ -31,11 +31,21 @@ CREATE TABLE public.accounts (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     max_messages_day bigint,
     max_templates integer DEFAULT 10 NOT NULL,
+    closed_at timestamp with time zone,
     CONSTRAINT accounts_account_class_check CHECK ((account_class = ANY (ARRAY['standard'::text, 'internal'::text, 'system'::text, 'demo'::text]))),
     CONSTRAINT accounts_email_check CHECK ((email = lower(email)))
 );
 
 COMMENT ON COLUMN public.accounts.max_agents IS 'null: the deployment''s default';
+
+COMMENT ON COLUMN public.accounts.closed_at IS 'its owner deleted it: nobody can use it, its data is being deleted in steps';
+
+CREATE SEQUENCE public.assertion_versions
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 
 CREATE TABLE public.agents (
     email text NOT NULL,
@@ -50,7 +60,7 @@ CREATE TABLE public.agents (
     deleted_at timestamp with time zone,
     protection jsonb DEFAULT '{}'::jsonb NOT NULL,
     protection_version integer DEFAULT 0 NOT NULL,
-    assertion_version integer DEFAULT 1 NOT NULL,
+    assertion_version bigint DEFAULT nextval('public.assertion_versions'::regclass) NOT NULL,
     CONSTRAINT agents_agent_mode_check CHECK ((agent_mode = ANY (ARRAY['local'::text, 'cloud'::text]))),
     CONSTRAINT agents_email_check CHECK ((email = lower(email)))
 );
@@ -92,7 +102,6 @@ CREATE TABLE public.contacts (
     touched boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT contacts_address_check CHECK ((address = lower(address))),
     CONSTRAINT contacts_source_check CHECK ((source = ANY (ARRAY['import'::text, 'manual'::text, 'inbound'::text])))
 );
 
@@ -122,7 +131,8 @@ CREATE TABLE public.correspondents (
     outbound_count bigint DEFAULT 0 NOT NULL,
     first_outbound_at timestamp with time zone,
     last_outbound_at timestamp with time zone,
-    last_conversation_id text
+    last_conversation_id text,
+    known boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='70');
 
@@ -131,6 +141,8 @@ COMMENT ON TABLE public.correspondents IS 'Mail of one agent with one address: d
 COMMENT ON COLUMN public.correspondents.skeleton IS 'the address as it looks (core.confusables): two that look alike have the same';
 
 COMMENT ON COLUMN public.correspondents.verified_count IS 'of the inbound mails those with a DMARC pass';
+
+COMMENT ON COLUMN public.correspondents.known IS 'proved itself once, or was written to: others may be mistaken for it';
 
 CREATE TABLE public.deliveries (
     account_id text NOT NULL,
@@ -329,10 +341,11 @@ COMMENT ON TABLE public.lifecycle IS 'The ledger of what happened to a message: 
 CREATE TABLE public.message_search (
     account_id text NOT NULL,
     message_id text NOT NULL,
-    agent_email text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
     document tsvector NOT NULL
 );
+ALTER TABLE ONLY public.message_search ALTER COLUMN document SET STORAGE MAIN;
+
+COMMENT ON COLUMN public.message_search.document IS 'made by core.search_words; one lexeme in it says whose inbox the mail is in';
 
 CREATE TABLE public.messages (
     account_id text NOT NULL,
@@ -386,6 +399,8 @@ CREATE TABLE public.messages (
     thread_id text,
     thread_parent_id text,
     continuity text,
+    continuity_detail text,
+    resembles text,
     scan_score real,
     scan_action text,
     CONSTRAINT messages_continuity_check CHECK ((continuity = ANY (ARRAY['new'::text, 'consistent'::text, 'break'::text]))),
@@ -411,6 +426,50 @@ COMMENT ON COLUMN public.messages.hops IS 'the how manieth mail in a row from ag
 COMMENT ON COLUMN public.messages.review_expires_at IS 'of a message in pending_review: when the hold runs out';
 
 COMMENT ON COLUMN public.messages.continuity IS 'how the sender''s authentication compares with what this agent knows of it';
+
+COMMENT ON COLUMN public.messages.resembles IS 'a known correspondent whom the sender looks like but is not';
+
+CREATE TABLE public.metrics_days (
+    account_id text NOT NULL,
+    day date NOT NULL,
+    agent_email text NOT NULL,
+    direction text NOT NULL,
+    codes text[] NOT NULL,
+    messages bigint[] NOT NULL,
+    observations bigint[] NOT NULL
+);
+
+COMMENT ON TABLE public.metrics_days IS 'The hours of each agent, summed up over days that are over';
+
+CREATE TABLE public.metrics_hours (
+    account_id text NOT NULL,
+    agent_email text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    direction text NOT NULL,
+    codes text[] NOT NULL,
+    messages bigint[] NOT NULL,
+    observations bigint[] NOT NULL
+);
+
+COMMENT ON TABLE public.metrics_hours IS 'Messages that were created in an hour, by what became of them; no row: there were none';
+
+COMMENT ON COLUMN public.metrics_hours.agent_email IS 'empty: all agents of the account';
+
+COMMENT ON COLUMN public.metrics_hours.messages IS 'how many have the code in the same place of `codes`, and below how often it was seen';
+
+CREATE TABLE public.metrics_progress (
+    account_id text NOT NULL,
+    counted_until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.metrics_progress IS 'All hours of an account before this one are in metrics_hours';
+
+CREATE TABLE public.metrics_stale (
+    account_id text NOT NULL,
+    hour timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.metrics_stale IS 'Hours of which something became known, or went, since they may have been counted: counted anew, then gone';
 
 CREATE TABLE public.notices (
     id text NOT NULL,
@@ -477,11 +536,14 @@ CREATE TABLE public.oauth_tokens (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     rotated_at timestamp with time zone,
+    parent_sha256 bytea,
     CONSTRAINT oauth_tokens_kind_check CHECK ((kind = ANY (ARRAY['access'::text, 'refresh'::text]))),
     CONSTRAINT oauth_tokens_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
 
 COMMENT ON COLUMN public.oauth_tokens.rotated_at IS 'of a refresh token that was used: a second use revokes the grant';
+
+COMMENT ON COLUMN public.oauth_tokens.parent_sha256 IS 'the refresh token that this one was given for';
 
 CREATE TABLE public.protection_events (
     account_id text NOT NULL,
@@ -551,18 +613,21 @@ CREATE TABLE public.screenings (
     message_id text NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    noticed jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 COMMENT ON TABLE public.screenings IS 'Mail that waits, hidden, for the word of the model';
 
+COMMENT ON COLUMN public.screenings.noticed IS 'what the heuristics said of it already';
+
 CREATE TABLE public.search_queue (
+    created_at timestamp with time zone NOT NULL,
     account_id text NOT NULL,
-    message_id text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    message_id text NOT NULL
 );
 
-COMMENT ON TABLE public.search_queue IS 'Mail that is not in message_search yet';
+COMMENT ON TABLE public.search_queue IS 'Mail that is not in message_search yet, or changed since; the newest is taken first';
 
 CREATE TABLE public.sender_evidence (
     account_id text NOT NULL,
@@ -593,11 +658,14 @@ CREATE TABLE public.sending_ramps (
 CREATE TABLE public.sessions (
     token_sha256 bytea NOT NULL,
     account_id text NOT NULL,
+    key_id text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     CONSTRAINT sessions_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
+
+COMMENT ON COLUMN public.sessions.key_id IS 'the API key that was shown to sign in: when it stops, so does the session';
 
 CREATE TABLE public.signing_secrets (
     account_id text NOT NULL,
@@ -733,7 +801,7 @@ ALTER TABLE ONLY public.contents
     ADD CONSTRAINT contents_pkey PRIMARY KEY (account_id, sha256);
 
 ALTER TABLE ONLY public.correspondents
-    ADD CONSTRAINT correspondents_pkey PRIMARY KEY (account_id, agent_email, address);
+    ADD CONSTRAINT correspondents_pkey PRIMARY KEY (account_id, address, agent_email);
 
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (account_id, id);
@@ -774,6 +842,15 @@ ALTER TABLE ONLY public.message_search
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (account_id, id);
 
+ALTER TABLE ONLY public.metrics_days
+    ADD CONSTRAINT metrics_days_pkey PRIMARY KEY (account_id, day, agent_email, direction);
+
+ALTER TABLE ONLY public.metrics_hours
+    ADD CONSTRAINT metrics_hours_pkey PRIMARY KEY (account_id, agent_email, hour, direction);
+
+ALTER TABLE ONLY public.metrics_progress
+    ADD CONSTRAINT metrics_progress_pkey PRIMARY KEY (account_id);
+
 ALTER TABLE ONLY public.notices
     ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
 
@@ -807,9 +884,6 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.screenings
     ADD CONSTRAINT screenings_pkey PRIMARY KEY (account_id, message_id);
 
-ALTER TABLE ONLY public.search_queue
-    ADD CONSTRAINT search_queue_pkey PRIMARY KEY (account_id, message_id);
-
 ALTER TABLE ONLY public.sender_evidence
     ADD CONSTRAINT sender_evidence_pkey PRIMARY KEY (account_id, agent_email, address, mechanism, domain, selector);
 
@@ -840,6 +914,8 @@ ALTER TABLE ONLY public.unsubscribe_tokens
 ALTER TABLE ONLY public.webhooks
     ADD CONSTRAINT webhooks_pkey PRIMARY KEY (account_id, id);
 
+CREATE INDEX accounts_closed ON public.accounts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX agents_by_account ON public.agents USING btree (account_id, created_at DESC, email DESC);
 
 CREATE INDEX agents_by_domain ON public.agents USING btree (registered_domain);
@@ -850,7 +926,7 @@ CREATE INDEX contacts_by_age ON public.contacts USING btree (account_id, created
 
 CREATE INDEX contacts_by_batch ON public.contacts USING btree (account_id, import_batch_id) WHERE (import_batch_id IS NOT NULL);
 
-CREATE INDEX correspondents_by_look ON public.correspondents USING btree (account_id, agent_email, skeleton);
+CREATE INDEX correspondents_by_look ON public.correspondents USING btree (account_id, agent_email, skeleton) WHERE known;
 
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (account_id, endpoint, created_at DESC, id DESC);
 
@@ -866,7 +942,9 @@ CREATE INDEX domains_by_reversed_name ON public.domains USING btree (reverse(dom
 
 CREATE INDEX domains_due ON public.domains USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 
-CREATE INDEX engagements_by_age ON public.engagements USING btree (account_id, agent_email, created_at DESC, address DESC);
+CREATE INDEX engagements_by_age ON public.engagements USING btree (agent_email, created_at DESC, address DESC);
+
+CREATE INDEX engagements_by_batch ON public.engagements USING btree (account_id, import_batch_id) WHERE (import_batch_id IS NOT NULL);
 
 CREATE INDEX engagements_by_contact ON public.engagements USING btree (account_id, address);
 
@@ -888,7 +966,7 @@ CREATE INDEX intake_keys_by_age ON public.intake_keys USING btree (created_at);
 
 CREATE INDEX lifecycle_by_message ON public.lifecycle USING btree (account_id, message_id, occurred_at, id);
 
-CREATE INDEX message_search_by_word ON public.message_search USING gin (document);
+CREATE INDEX message_search_by_word ON public.message_search USING gin (document) WITH (gin_pending_list_limit='512');
 
 CREATE INDEX messages_between_agents ON public.messages USING btree (account_id, agent_email, header_from, created_at DESC) WHERE ((direction = 'inbound'::text) AND (entity_type = 'agent'::text));
 
@@ -920,17 +998,31 @@ CREATE INDEX messages_unread ON public.messages USING btree (account_id, agent_e
 
 CREATE INDEX messages_verified_senders ON public.messages USING btree (account_id, agent_email, lower(header_from)) WHERE ((direction = 'inbound'::text) AND verified);
 
+CREATE INDEX metrics_hours_by_time ON public.metrics_hours USING btree (account_id, hour);
+
+CREATE INDEX metrics_progress_by_age ON public.metrics_progress USING btree (counted_until);
+
+CREATE INDEX metrics_stale_by_hour ON public.metrics_stale USING btree (account_id, hour);
+
 CREATE INDEX notices_by_account ON public.notices USING btree (account_id, created_at DESC);
 
 CREATE INDEX notices_due ON public.notices USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
 CREATE INDEX oauth_codes_by_expiry ON public.oauth_codes USING btree (expires_at);
 
+CREATE INDEX oauth_codes_by_grant ON public.oauth_codes USING btree (account_id, grant_id);
+
+CREATE INDEX oauth_grants_by_age ON public.oauth_grants USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX oauth_grants_by_agent ON public.oauth_grants USING btree (agent_email) WHERE (agent_email IS NOT NULL);
+
 CREATE INDEX oauth_grants_by_client ON public.oauth_grants USING btree (client_id);
 
-CREATE INDEX oauth_tokens_by_expiry ON public.oauth_tokens USING btree (expires_at);
+CREATE INDEX oauth_tokens_by_expiry ON public.oauth_tokens USING btree (kind, expires_at);
 
-CREATE INDEX oauth_tokens_by_grant ON public.oauth_tokens USING btree (account_id, grant_id);
+CREATE INDEX oauth_tokens_by_grant ON public.oauth_tokens USING btree (account_id, grant_id, kind, expires_at);
+
+CREATE INDEX oauth_tokens_by_parent ON public.oauth_tokens USING btree (parent_sha256) WHERE (parent_sha256 IS NOT NULL);
 
 CREATE INDEX protection_events_by_age ON public.protection_events USING btree (account_id, created_at DESC, id DESC);
 
@@ -939,6 +1031,8 @@ CREATE INDEX protection_events_by_message ON public.protection_events USING btre
 CREATE INDEX provider_events_by_age ON public.provider_events USING btree (created_at);
 
 CREATE INDEX screenings_due ON public.screenings USING btree (next_attempt_at);
+
+CREATE INDEX search_queue_by_age ON public.search_queue USING btree (created_at);
 
 CREATE INDEX sessions_by_account ON public.sessions USING btree (account_id);
 
@@ -1020,6 +1114,15 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_agent_email_fkey FOREIGN KEY (agent_email) REFERENCES public.agents(email) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.metrics_days
+    ADD CONSTRAINT metrics_days_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.metrics_hours
+    ADD CONSTRAINT metrics_hours_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.metrics_progress
+    ADD CONSTRAINT metrics_progress_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.notices
     ADD CONSTRAINT notices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
@@ -1046,9 +1149,6 @@ ALTER TABLE ONLY public.recipients
 
 ALTER TABLE ONLY public.screenings
     ADD CONSTRAINT screenings_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.search_queue
-    ADD CONSTRAINT search_queue_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.sender_evidence
     ADD CONSTRAINT sender_evidence_account_id_agent_email_address_fkey FOREIGN KEY (account_id, agent_email, address) REFERENCES public.correspondents(account_id, agent_email, address) ON DELETE CASCADE;

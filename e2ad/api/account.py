@@ -6,15 +6,16 @@ from typing import Annotated, Literal
 from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
-from e2ad.api.operation import Call, Result, Scope, operation
+from e2ad.api.operation import Call, Result, Scope, encode, operation, settling
 from e2ad.api.services import Services
 from e2ad.api.shapes import Instant
 from e2ad.api.views import ConfirmQuery, PageQuery, optional_instant
 from e2ad.core import errors
 from e2ad.core.events import parse_rfc3339, rfc3339
-from e2ad.core.signing import key_hash
-from e2ad.gateway.access import ACCOUNT_KEY, AGENT_KEY, KEY_PREFIX_CHARACTERS, Principal
-from e2ad.gateway.mint import new_id, new_secret, now
+from e2ad.gateway import api_keys
+from e2ad.gateway.access import Principal
+from e2ad.gateway.api_keys import Minted
+from e2ad.gateway.mint import now
 from e2ad.storage import accounts
 
 __all__ = [
@@ -24,7 +25,10 @@ __all__ = [
     "create_api_key",
     "delete_api_key",
     "get_account",
+    "key_view",
     "list_api_keys",
+    "minted_view",
+    "revoke_key",
 ]
 
 
@@ -191,7 +195,7 @@ async def list_api_keys(call: Call[PageQuery, None]) -> PageAPIKeyView:
         call.services.db, account_id, before=walk.start(query.cursor), limit=query.limit + 1
     )
     page, cursor = walk.page(keys, query.limit, lambda key: (key.created_at, key.id))
-    return PageAPIKeyView([_view(key) for key in page], cursor)
+    return PageAPIKeyView([key_view(key) for key in page], cursor)
 
 
 @operation(
@@ -203,39 +207,22 @@ async def list_api_keys(call: Call[PageQuery, None]) -> PageAPIKeyView:
     body=CreateAPIKeyRequest,
     success={201: CreateAPIKeyResponse},
     location="/v1/account/api-keys/{id}",
-    errors=(errors.InvalidExpiresAt, errors.IdempotencyInFlight, errors.IdempotencyKeyReuse),
+    errors=(errors.NotFound, errors.InvalidExpiresAt, errors.IdempotencyInFlight, errors.IdempotencyKeyReuse),
     idempotent=True,
 )
 async def create_api_key(call: Call[None, CreateAPIKeyRequest]) -> Result:
     """A key for the whole account, or for one inbox. The key is in this answer and nowhere else."""
-    body, account_id, db = call.body, call.principal.account_id, call.services.db
-    expires_at = _expiry(body.expires_at)
-    agent_email = await _bound_agent(call)
-    key = new_secret(AGENT_KEY if agent_email else ACCOUNT_KEY)
-    fresh = accounts.NewKey(
-        account_id=account_id,
-        id=new_id("apk_"),
-        name=body.name,
-        key_hash=key_hash(key),
-        key_prefix=key[:KEY_PREFIX_CHARACTERS],
+    body = call.body
+    made = await api_keys.create(
+        call.services.db,
+        call.principal.account_id,
+        body.name,
         scope=body.scope,
-        agent_email=agent_email,
-        expires_at=expires_at,
+        agent_email=body.agent_email or "",
+        expires_at=_expiry(body.expires_at),
+        settle=settling(call, _made),
     )
-    async with db.transaction() as transaction:
-        stored = _view(await accounts.insert_key(transaction, fresh))
-        view = CreateAPIKeyResponse(
-            key=key,
-            id=stored.id,
-            name=stored.name,
-            key_prefix=stored.key_prefix,
-            scope=stored.scope,
-            created_at=stored.created_at,
-            agent_email=stored.agent_email,
-            expires_at=stored.expires_at,
-            last_used_at=stored.last_used_at,
-        )
-        return await call.settle(transaction, Result(201, view))
+    return _made(made)
 
 
 @operation(
@@ -249,12 +236,19 @@ async def create_api_key(call: Call[None, CreateAPIKeyRequest]) -> Result:
 )
 async def delete_api_key(call: Call[ConfirmQuery, None]) -> DeleteApiKeyResult:
     """The key stops working at once."""
-    key_id, account_id = call.path["id"], call.principal.account_id
-    if not await accounts.revoke_key(call.services.db, account_id, key_id, now()):
+    await revoke_key(call.services, call.principal.account_id, call.path["id"])
+    return DeleteApiKeyResult(deleted=True, id=call.path["id"])
+
+
+async def revoke_key(services: Services, account_id: str, key_id: str) -> None:
+    """Stop a key, the sessions that began with it, and the identity tokens of its inbox.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if not await accounts.revoke_key(services.db, account_id, key_id, now()):
         raise errors.NotFound
-    # The notification reaches every process, this one too, but not before this answer.
-    call.services.access.forget(account_id)
-    return DeleteApiKeyResult(deleted=True, id=key_id)
+    services.forget_account(account_id)
 
 
 def _expiry(given: datetime | UnsetType) -> datetime | None:
@@ -262,29 +256,34 @@ def _expiry(given: datetime | UnsetType) -> datetime | None:
         return None
     try:
         # The first and the last day that can be written may lie outside of time, seen from UTC.
-        expires_at = parse_rfc3339(given.isoformat())
+        return parse_rfc3339(given.isoformat())
     except (ValueError, OverflowError) as error:
         raise errors.InvalidExpiresAt("expires_at must lie between now and the year 9999") from error
-    if expires_at <= now():
-        raise errors.InvalidExpiresAt
-    return expires_at
 
 
-async def _bound_agent(call: Call[None, CreateAPIKeyRequest]) -> str | None:
-    given = call.body.agent_email or ""
-    if call.body.scope == "account":
-        if given:
-            raise errors.InvalidRequest("agent_email is for keys with scope agent")
-        return None
-    email = given.strip().lower()
-    if not email:
-        raise errors.InvalidRequest("scope agent needs agent_email: the inbox that the key is for")
-    if not await accounts.has_live_agent(call.services.db, call.principal.account_id, email):
-        raise errors.NotFound("no agent of this account has the address in agent_email")
-    return email
+def _made(minted: Minted) -> Result:
+    view = minted_view(minted)
+    return Result(201, view, encoded=encode(view))
 
 
-def _view(key: accounts.ApiKey) -> APIKeyView:
+def minted_view(minted: Minted) -> CreateAPIKeyResponse:
+    """A new key, with the key."""
+    stored = key_view(minted.stored)
+    return CreateAPIKeyResponse(
+        key=minted.key,
+        id=stored.id,
+        name=stored.name,
+        key_prefix=stored.key_prefix,
+        scope=stored.scope,
+        created_at=stored.created_at,
+        agent_email=stored.agent_email,
+        expires_at=stored.expires_at,
+        last_used_at=stored.last_used_at,
+    )
+
+
+def key_view(key: accounts.ApiKey) -> APIKeyView:
+    """A key as its owner sees it."""
     return APIKeyView(
         id=key.id,
         name=key.name,

@@ -9,38 +9,52 @@ the dashboard's among them, is ordinary Quart.
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-import trio
 from quart import Response as QuartResponse
 from quart import request
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 
+from e2ad import maillog
 from e2ad.api import (
     account,
+    account_data,
     agents,
+    connections,
+    contacts,
     conversations,
     documents,
     domains,
     downloads,
+    engagements,
     events,
     health,
+    identity,
+    internal,
     lifecycle,
     magic_links,
     messages,
     meta,
+    metrics,
+    oauth,
+    oauth_consent,
     protection,
     provider_feedback,
     reviews,
     sending,
+    sign_in,
     suppressions,
+    templates,
     unsubscribe,
     upgrade,
     webhooks,
 )
+from e2ad.api.classic import account as classic_account
 from e2ad.api.classic import agents as classic_agents
 from e2ad.api.classic import conversations as classic_conversations
 from e2ad.api.classic import domains as classic_domains
 from e2ad.api.classic import events as classic_events
+from e2ad.api.classic import feedback as classic_feedback
+from e2ad.api.classic import keys as classic_keys
 from e2ad.api.classic import messages as classic_messages
 from e2ad.api.classic import meta as classic_meta
 from e2ad.api.classic import pending as classic_pending
@@ -49,7 +63,7 @@ from e2ad.api.classic import signing_secrets as classic_signing_secrets
 from e2ad.api.classic import webhooks as classic_webhooks
 from e2ad.api.classic.framework import ClassicRoute, plain
 from e2ad.api.dispatch import OperationEndpoint
-from e2ad.api.errors import envelope
+from e2ad.api.errors import envelope, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response, path_of, request_id_for
 from e2ad.api.operation import Operation
 from e2ad.api.routing import MethodUnknown, Router
@@ -57,9 +71,6 @@ from e2ad.api.services import Services
 from e2ad.core.errors import InvalidRequest, MethodNotAllowed, NotFound
 
 __all__ = ["OPERATIONS", "ROUTES", "Api", "build_app"]
-
-SEND_SECONDS: Final = 300.0
-"""For a whole answer; the door has a deadline for each piece of it."""
 
 
 class Endpoint(Protocol):
@@ -73,6 +84,8 @@ class Endpoint(Protocol):
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *meta.OPERATIONS,
     *account.OPERATIONS,
+    *connections.OPERATIONS,
+    *account_data.OPERATIONS,
     *agents.OPERATIONS,
     *protection.OPERATIONS,
     *messages.OPERATIONS,
@@ -80,15 +93,20 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *sending.OPERATIONS,
     *suppressions.OPERATIONS,
     *conversations.OPERATIONS,
+    *contacts.OPERATIONS,
+    *engagements.OPERATIONS,
     *reviews.OPERATIONS,
     *domains.OPERATIONS,
+    *templates.OPERATIONS,
     *webhooks.OPERATIONS,
+    *metrics.OPERATIONS,
     *events.OPERATIONS,
 )
 """All of `/v1`, in the order of the document that describes it."""
 
 ROUTES: Final[tuple[ClassicRoute, ...]] = (
     *classic_meta.ROUTES,
+    *classic_account.ROUTES,
     *classic_agents.ROUTES,
     *classic_signing_secrets.ROUTES,
     *classic_messages.ROUTES,
@@ -98,8 +116,11 @@ ROUTES: Final[tuple[ClassicRoute, ...]] = (
     *classic_domains.ROUTES,
     *classic_webhooks.ROUTES,
     *classic_events.ROUTES,
+    *classic_feedback.ROUTES,
+    *classic_keys.ROUTES,
+    *sign_in.ROUTES,
 )
-"""All of `/api/v1`."""
+"""All of `/api/v1`, and what a browser that is signed in asks beside it."""
 
 
 def build_app(services: Services) -> "Api":
@@ -113,6 +134,11 @@ def build_app(services: Services) -> "Api":
     endpoints += upgrade.endpoints(services)
     endpoints += downloads.endpoints(services)
     endpoints += magic_links.endpoints(services)
+    endpoints += sign_in.endpoints(services)
+    endpoints += identity.endpoints(services)
+    endpoints += internal.endpoints(services)
+    endpoints += oauth.endpoints(services)
+    endpoints += oauth_consent.endpoints(services)
     endpoints += provider_feedback.endpoints(services)
     endpoints += unsubscribe.endpoints(services)
     app.router = Router(endpoints)
@@ -137,10 +163,11 @@ class Connection(TrioASGIHTTPConnection):
                     self.scope, receive, services.trusted_proxies, services.config.http.body_seconds, lease=lease
                 )
                 response = await app.respond(exchange)
-            with trio.move_on_after(SEND_SECONDS):
-                await response.send(send, exchange.request_id)
+            await response.send(send, exchange.request_id, receive)
         except ClientGone:
             return
+        except Exception as raised:  # noqa: BLE001 - the answer has begun: what is left to say is that it breaks off
+            maillog.answer_broken(path, exchange.request_id, maillog.reason_of(root_failure(raised)))
 
 
 class Api(QuartTrio):
@@ -157,7 +184,7 @@ class Api(QuartTrio):
 
     def owns(self, path: str) -> bool:
         """Whether the API answers this path (also when the answer is that it knows no such path)."""
-        return path.startswith(("/v1/", "/api/", "/u/")) or path in _TOP
+        return path.startswith(("/v1/", "/api/", "/u/", "/oauth2/", "/.well-known/")) or path in _TOP
 
     async def respond(self, exchange: Exchange) -> Response:
         """Find the endpoint and let it answer.
@@ -179,7 +206,18 @@ class Api(QuartTrio):
 
 
 _TOP = frozenset(
-    {"/v1", "/api", "/livez", "/readyz", "/docs", "/openapi.json", provider_feedback.PATH, magic_links.PENDING_PATH}
+    {
+        "/v1",
+        "/api",
+        "/livez",
+        "/readyz",
+        "/docs",
+        "/openapi.json",
+        identity.PATH,
+        internal.SELFTEST,
+        magic_links.PENDING_PATH,
+        provider_feedback.PATH,
+    }
 )
 
 

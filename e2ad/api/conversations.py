@@ -26,8 +26,8 @@ __all__ = ["OPERATIONS", "labels_of", "page_of_conversations", "participants_of"
 class ListConversationsQuery:
     """Which conversations, by the time of their newest message."""
 
-    since: Annotated[str, Meta(description="newest message at this RFC 3339 time or later")] | UnsetType = UNSET
-    until: Annotated[str, Meta(description="newest message before this RFC 3339 time")] | UnsetType = UNSET
+    since: Annotated[Instant, Meta(description="newest message at this RFC 3339 time or later")] | UnsetType = UNSET
+    until: Annotated[Instant, Meta(description="newest message before this RFC 3339 time")] | UnsetType = UNSET
     cursor: Cursor | UnsetType = UNSET
     limit: Limit = 100
 

@@ -12,6 +12,7 @@ import msgspec
 import trio
 from attrs import evolve, frozen
 
+from e2ad.api.credentials import authenticate
 from e2ad.api.errors import envelope, log_accident, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
 from e2ad.api.operation import Call, Operation, Result, Scope
@@ -31,7 +32,7 @@ from e2ad.gateway.idempotency import Claim, Replay
 from e2ad.gateway.limits import Allowance, address_subject
 from e2ad.storage import accounts
 
-__all__ = ["RELEASE_SECONDS", "OperationEndpoint", "authorize", "check_large", "run_bounded"]
+__all__ = ["RELEASE_SECONDS", "OperationEndpoint", "authorize", "check_large", "not_json", "run_bounded"]
 
 RELEASE_SECONDS: Final = 5.0
 POLL_WINDOW_SECONDS: Final = 60
@@ -120,8 +121,9 @@ class OperationEndpoint:
     async def _principal(self, call: Call[Any, Any]) -> Principal | None:
         if self.operation.scope is Scope.PUBLIC:
             return None
-        principal = await self.services.access.resolve(call.header("authorization"))
-        await authorize(self.services, self.operation.scope, principal, call.path.get("email"))
+        scope, method = self.operation.scope, self.operation.method
+        principal = await authenticate(self.services, scope, method, call.headers)
+        await authorize(self.services, scope, principal, call.path.get("email"))
         return principal
 
     async def _handle(self, call: Call[Any, Any], principal: Principal | None) -> Response:
@@ -158,7 +160,7 @@ class OperationEndpoint:
 
     def _response(self, returned: Any) -> Response:
         result = self._result(returned)
-        return Response(result.status, result.body(), result.content_type, result.headers)
+        return Response(result.status, result.body(), result.content_type, result.headers, result.stream)
 
 
 async def authorize(services: Services, scope: Scope, principal: Principal, email: str | None) -> None:
@@ -181,10 +183,10 @@ async def check_large(services: Services, exchange: Exchange, scope: Scope, limi
     """A large body is read only of somebody known: strangers shall not fill the memory.
 
     Raises:
-        Unauthorized: before what is wrong with the body, which nobody looked at.
+        Unauthorized, Forbidden: before what is wrong with the body, which nobody looked at.
     """
     if scope is not Scope.PUBLIC and exchange.may_be_large(limit):
-        await services.access.resolve(exchange.headers.get("authorization"))
+        await authenticate(services, scope, exchange.method, exchange.headers)
 
 
 async def take_poll(services: Services, principal: Principal) -> Allowance:

@@ -182,7 +182,7 @@ async def list_domains(call: Call[PageQuery, None]) -> PageDomainView:
     body=RegisterDomainRequest,
     success={201: DomainView},
     location="/v1/domains/{domain}",
-    errors=(errors.InvalidDomain, errors.ReservedDomain, errors.DomainTaken, errors.LimitExceeded),
+    errors=(errors.NotFound, errors.InvalidDomain, errors.ReservedDomain, errors.DomainTaken, errors.LimitExceeded),
 )
 async def register_domain(call: Call[None, RegisterDomainRequest]) -> DomainView:
     """Claim a name: the answer tells which records to publish. The same name again is the same claim."""

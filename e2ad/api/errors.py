@@ -1,5 +1,6 @@
 """From a failure to the answer of `/v1`: one envelope, one table (contract: error envelope)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -7,6 +8,8 @@ import structlog
 from e2ad.api.exchange import Exchange, Response
 from e2ad.api.operation import encode
 from e2ad.core.errors import (
+    AccessTokenExpired,
+    AccessTokenInvalid,
     Failure,
     InvalidRequest,
     LimitsUnavailable,
@@ -31,7 +34,7 @@ def envelope(error: BaseException, exchange: Exchange) -> Response:
     if details := _details(error):
         body["details"] = details
     body["request_id"] = exchange.request_id
-    return Response(row.status, encode({"error": body}), headers=retry_headers(error) | challenge(error, exchange))
+    return Response(row.status, encode({"error": body}), headers=retry_headers(error) | challenge(error))
 
 
 def retry_headers(error: BaseException) -> dict[str, str]:
@@ -40,14 +43,21 @@ def retry_headers(error: BaseException) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def challenge(error: BaseException, exchange: Exchange) -> dict[str, str]:
+def challenge(error: BaseException) -> dict[str, str]:
     """`WWW-Authenticate` of a 401 (RFC 6750 section 3)."""
     if not isinstance(error, Unauthorized):
         return {}
+    words = _TOKEN_TROUBLE.get(type(error))
     value = 'Bearer realm="e2a"'
-    if "ate2a_" in exchange.headers.get("authorization", ""):
-        value += ', error="invalid_token", error_description="the access token is invalid"'
+    if words is not None:
+        value += f', error="invalid_token", error_description="{words}"'
     return {"WWW-Authenticate": value}
+
+
+_TOKEN_TROUBLE: Mapping[type[Failure], str] = {
+    AccessTokenInvalid: "the access token is invalid",
+    AccessTokenExpired: "the access token has expired",
+}
 
 
 def root_failure(error: BaseException) -> BaseException:

@@ -30,7 +30,7 @@ __all__ = [
     "redelivery_view",
 ]
 
-_Time = Annotated[str, Meta(description="RFC 3339")]
+_Time = Annotated[str, Meta(description="RFC 3339", extra_json_schema={"format": "date-time"})]
 
 
 @frozen

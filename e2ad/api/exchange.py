@@ -1,13 +1,15 @@
 """One HTTP request and its answer, straight on ASGI.
 
 Bodies are read as a stream against the operation's own limit, which an ordinary framework
-request cannot do: it gathers the body before anybody has said how large it may be.
+request cannot do: it gathers the body before anybody has said how large it may be. An answer that
+is larger than what may be kept in memory is made while it is sent (`Stream`).
 """
 
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import trio
@@ -16,8 +18,11 @@ from attrs import field, frozen
 from e2ad.api.bodies import FREE_BYTES, Lease
 from e2ad.core.errors import InvalidRequest, PayloadTooLarge
 
-__all__ = ["ClientGone", "Exchange", "Response", "client_address", "request_id_for"]
+__all__ = ["ClientGone", "Exchange", "Response", "Stream", "client_address", "request_id_for"]
 
+SEND_SECONDS: Final = 300.0
+"""For a whole answer; the door has a deadline for each piece of it."""
+CLOSE_SECONDS: Final = 5.0
 MAX_QUERY_FIELDS: Final = 200
 MAX_REQUEST_ID_CHARACTERS: Final = 200
 """A longer X-Request-Id is replaced: the id is written to every log line."""
@@ -31,17 +36,43 @@ class ClientGone(Exception):
     """The client went away, or took too long, before its request was complete: nobody is left to answer."""
 
 
+class Stream(Protocol):
+    """A body that is made while it is sent, so that it may be larger than our memory."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the whole of it may take; the door has a deadline for each piece besides."""
+        ...
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The pieces. What goes wrong here breaks the connection: the status has been said already."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what it holds; called once, whatever happened."""
+        ...
+
+
 @frozen
 class Response:
-    """Status, headers and all of the body."""
+    """Status, headers and all of the body, or the `stream` that makes it."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(factory=dict)
+    stream: Stream | None = field(default=None, repr=False)
 
-    async def send(self, send: Send, request_id: str) -> None:
-        """Write it to the client. Every answer carries its request id and `nosniff`."""
+    async def send(self, send: Send, request_id: str, receive: Receive) -> None:
+        """Write it to the client. Every answer carries its request id and `nosniff`.
+
+        A body that has a `stream` is told in pieces without a length. If it breaks off, the end that HTTP
+        wants (the last chunk, RFC 9112 section 7.1) is never said, and the client knows that it has not all of it.
+
+        Raises:
+            ClientGone: nobody reads any more.
+            TooSlowError: it took longer than it may.
+        """
         headers = [
             (b"x-request-id", request_id.encode("latin-1")),
             (b"x-content-type-options", b"nosniff"),
@@ -49,10 +80,44 @@ class Response:
         if self.status != 204:
             # RFC 9110 section 8.6: a 204 has neither length nor type.
             headers.append((b"content-type", self.content_type.encode("latin-1")))
+        if self.status != 204 and self.stream is None:
             headers.append((b"content-length", str(len(self.body)).encode()))
         headers.extend((name.lower().encode("latin-1"), _header_value(value)) for name, value in self.headers.items())
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        start = {"type": "http.response.start", "status": self.status, "headers": headers}
+        if self.stream is not None:
+            await _send_stream(self.stream, start, send, receive)
+            return
+        with trio.move_on_after(SEND_SECONDS):
+            await send(start)
+            await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+async def _send_stream(stream: Stream, start: Any, send: Send, receive: Receive) -> None:
+    gone = False
+
+    async def watch(scope: trio.CancelScope) -> None:
+        # The door swallows what is written to a connection that is over: only here we learn that it is.
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        scope.cancel()
+
+    try:
+        with trio.fail_after(stream.seconds):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch, nursery.cancel_scope)
+                await send(start)
+                async with aclosing(stream.chunks()) as chunks:
+                    async for chunk in chunks:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                nursery.cancel_scope.cancel()
+    finally:
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            await stream.aclose()
+    if gone:
+        raise ClientGone
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @frozen

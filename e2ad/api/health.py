@@ -13,7 +13,7 @@ from e2ad.api.services import Services
 from e2ad.core.errors import Failure
 from e2ad.storage import migrations
 
-__all__ = ["Health", "Ready", "endpoints"]
+__all__ = ["NO_STORE", "Health", "Ready", "database_trouble", "endpoints"]
 
 log = structlog.get_logger("e2ad.api")
 
@@ -44,18 +44,21 @@ class Ready:
         return Response(200 if reason is None else 503, msgspec.json.encode(body), headers=NO_STORE)
 
     async def _reason(self) -> str | None:
-        if self.services.draining():
-            return "draining"
-        try:
-            with trio.fail_after(READY_SECONDS):
-                pending = await migrations.pending(self.services.db)
-        except (Failure, trio.TooSlowError, OSError) as error:
-            log.warning("not ready", error=repr(error))
-            return "database_unreachable"
-        except migrations.MigrationFailed as error:
-            log.warning("not ready", error=str(error))
-            return "schema_unknown"
-        return "migrations_pending" if pending else None
+        return "draining" if self.services.draining() else await database_trouble(self.services)
+
+
+async def database_trouble(services: Services) -> str | None:
+    """In one word why nothing can be done with the database, or None."""
+    try:
+        with trio.fail_after(READY_SECONDS):
+            pending = await migrations.pending(services.db)
+    except (Failure, trio.TooSlowError, OSError) as error:
+        log.warning("not ready", error=repr(error))
+        return "database_unreachable"
+    except migrations.MigrationFailed as error:
+        log.warning("not ready", error=str(error))
+        return "schema_unknown"
+    return "migrations_pending" if pending else None
 
 
 def endpoints(services: Services) -> list[tuple[str, str, Health | Ready]]:

@@ -5,17 +5,19 @@ A first contact has a conversation of its own inside e2ad, but `/v1` names a con
 once another message has joined it: clients take its presence for "this is a reply".
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from msgspec import UNSET, UnsetType
 
 from e2ad.api.shapes import Instant
 from e2ad.api.views import optional_instant
 from e2ad.core.events import rfc3339
+from e2ad.core.search_highlights import Highlight
 from e2ad.gateway.messages import Reading
-from e2ad.storage.messages import Message, Summary
+from e2ad.storage.messages import Listed, Message, Summary
 
 __all__ = [
     "AttachmentMetaView",
@@ -25,6 +27,7 @@ __all__ = [
     "MessageView",
     "PageMessageSummaryView",
     "UpdateMessageResultView",
+    "highlighted",
     "message_view",
     "review_status",
     "summary_view",
@@ -115,12 +118,30 @@ class AttachmentView:
 
 
 @frozen
+class SenderContinuityView:
+    """How the sender's authentication compares with what this agent knows of it, and why: an addition."""
+
+    status: Literal["new", "consistent", "break"]
+    detail: str
+    resembles: str | UnsetType = UNSET
+
+
+@frozen
 class MessageParsedView:
     """The bodies: `text` is what is new in the message, without the history it quotes."""
 
     text: str
     truncated: bool
     html: str | UnsetType = UNSET
+
+
+@frozen
+class HighlightView:
+    """A piece of plain text in which a search has hits: `ranges` are their first character and the one behind."""
+
+    field: Literal["subject", "from", "text", "attachment"]
+    text: str
+    ranges: list[list[int]]
 
 
 @frozen
@@ -141,17 +162,20 @@ class MessageSummaryView:
     cc: list[str] | UnsetType = UNSET
     reply_to: list[str] | UnsetType = UNSET
     conversation_id: str | UnsetType = UNSET
+    thread_id: str | UnsetType = UNSET
     size_bytes: int | UnsetType = UNSET
     deleted_at: Instant | UnsetType = UNSET
     review_status: str | UnsetType = UNSET
     flagged: bool | UnsetType = UNSET
     flag_reason: str | UnsetType = UNSET
+    sender_continuity: SenderContinuityView | UnsetType = UNSET
     delivery_status: str | UnsetType = UNSET
     delivery_detail: str | UnsetType = UNSET
     sent_as: str | UnsetType = UNSET
     scheduled_at: Instant | UnsetType = UNSET
     webhook_status: str | UnsetType = UNSET
     webhook_error: str | UnsetType = UNSET
+    highlights: list[HighlightView] | UnsetType = UNSET
 
 
 @frozen
@@ -167,8 +191,8 @@ class MessageView:
     """A message, whole.
 
     `auth_headers` is an addition: the `X-E2A-Auth-*` set for this reading. So are `sender_name`,
-    the name beside the From address, `automation`, present when a machine wrote the mail, and `method`,
-    how mail out leaves.
+    the name beside the From address, `automation`, present when a machine wrote the mail, `sender_continuity`, and
+    `method`, how mail out leaves.
     """
 
     id: str
@@ -198,6 +222,7 @@ class MessageView:
     review_status: str | UnsetType = UNSET
     flagged: bool | UnsetType = UNSET
     flag_reason: str | UnsetType = UNSET
+    sender_continuity: SenderContinuityView | UnsetType = UNSET
     delivery_status: str | UnsetType = UNSET
     delivery_detail: str | UnsetType = UNSET
     sent_as: str | UnsetType = UNSET
@@ -210,6 +235,7 @@ class MessageView:
     bcc: list[str] | UnsetType = UNSET
     approval_expires_at: Instant | UnsetType = UNSET
     scheduled_at: Instant | UnsetType = UNSET
+    thread_id: str | UnsetType = UNSET
     revision: int | UnsetType = UNSET
     content_sha256: str | UnsetType = UNSET
     edited: bool | UnsetType = UNSET
@@ -247,14 +273,22 @@ def review_status(row: Summary) -> str | UnsetType:
 
 
 def summary_view(row: Summary, *, with_size: bool = True) -> MessageSummaryView:
-    """A row of a list. Members of a conversation are shown without their size."""
+    """A row of a list. Members of a conversation are shown without their size and thread."""
     return MessageSummaryView(
         **_common(row),
         read_status=read_status(row.direction, unread=row.unread),
         cc=row.cc_addresses or UNSET,
         reply_to=(row.reply_to_addresses or UNSET) if row.direction == "inbound" else UNSET,
         conversation_id=(_conversation(row) or UNSET),
+        thread_id=(row.thread_id or UNSET) if isinstance(row, Listed) else UNSET,
         size_bytes=(row.size_bytes or UNSET) if with_size else UNSET,
+    )
+
+
+def highlighted(view: MessageSummaryView, found: Sequence[Highlight]) -> MessageSummaryView:
+    """The row with what a search found in it."""
+    return evolve(
+        view, highlights=[HighlightView(one.field, one.text, [list(pair) for pair in one.ranges]) for one in found]
     )
 
 
@@ -275,6 +309,7 @@ def message_view(reading: Reading) -> MessageView:
         sender_name=row.sender_name or UNSET,
         automation=row.automation or UNSET,
         method=row.method if not inbound else UNSET,
+        thread_id=row.thread_id or UNSET,
         size_bytes=row.size_bytes or UNSET,
     )
 
@@ -296,11 +331,25 @@ def _common(row: Summary) -> dict[str, Any]:
         "review_status": review_status(row),
         "flagged": row.flagged or UNSET,
         "flag_reason": row.flag_reason or UNSET,
+        "sender_continuity": _continuity(row),
         "delivery_status": row.delivery_status or UNSET,
         "delivery_detail": row.delivery_detail or UNSET,
         "sent_as": row.sent_as or UNSET,
         "scheduled_at": optional_instant(row.scheduled_at),
     }
+
+
+def _continuity(row: Summary) -> SenderContinuityView | UnsetType:
+    if row.continuity is None:
+        return UNSET
+    return msgspec.convert(
+        {
+            "status": row.continuity,
+            "detail": row.continuity_detail or "",
+            **({} if row.resembles is None else {"resembles": row.resembles}),
+        },
+        SenderContinuityView,
+    )
 
 
 def _conversation(row: Summary) -> str:

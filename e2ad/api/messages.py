@@ -14,24 +14,34 @@ from e2ad.api.message_views import (
     MessageView,
     PageMessageSummaryView,
     UpdateMessageResultView,
+    highlighted,
     message_view,
     read_status,
     summary_view,
 )
+from e2ad.api.model_views import ModelView, model_view
 from e2ad.api.operation import Call, Result, Scope, operation
 from e2ad.api.review_views import drafted
 from e2ad.api.services import Services
+from e2ad.api.shapes import Instant
 from e2ad.api.views import Cursor, Limit
 from e2ad.core import errors
 from e2ad.core.events import rfc3339
 from e2ad.core.message_filter import MAX_CHARACTERS
+from e2ad.core.model_view import DEFAULT_CHARACTERS
+from e2ad.core.model_view import MAX_CHARACTERS as MAX_MODEL_CHARACTERS
+from e2ad.core.outbound import decode_draft
+from e2ad.core.search import MAX_CHARACTERS as MAX_SEARCH_CHARACTERS
+from e2ad.core.search import compile_search
 from e2ad.core.signing import open_token, signed_token
 from e2ad.gateway import messages as gateway
+from e2ad.gateway import searching
 from e2ad.gateway.messages import Criteria
 from e2ad.gateway.mint import now
+from e2ad.gateway.model_view import read_for_model
 from e2ad.storage import messages as storage
 from e2ad.storage import reviews
-from e2ad.storage.messages import Filter, Position, Summary
+from e2ad.storage.messages import Filter, Listed, Position
 
 __all__ = ["DOWNLOAD_PURPOSE", "OPERATIONS", "open_download", "page_of_messages"]
 
@@ -63,12 +73,22 @@ class ListMessagesQuery:
     subject_contains: Annotated[str, Meta(description="part of the subject, any case")] | UnsetType = UNSET
     conversation_id: Annotated[str, Meta(description="of this conversation alone")] | UnsetType = UNSET
     labels: Annotated[str, Meta(description="with all of these labels, separated by commas")] | UnsetType = UNSET
-    since: Annotated[str, Meta(description="created at this RFC 3339 time or later")] | UnsetType = UNSET
-    until: Annotated[str, Meta(description="created before this RFC 3339 time")] | UnsetType = UNSET
+    since: Annotated[Instant, Meta(description="created at this RFC 3339 time or later")] | UnsetType = UNSET
+    until: Annotated[Instant, Meta(description="created before this RFC 3339 time")] | UnsetType = UNSET
     filter: (
         Annotated[
             str,
             Meta(description=f"an expression such as label:urgent -from:noreply, at most {MAX_CHARACTERS} characters"),
+        ]
+        | UnsetType
+    ) = UNSET
+    search: (
+        Annotated[
+            str,
+            Meta(
+                description='words in subject, sender, text and names of attachments, such as invoice "due soon"'
+                f" -draft from:ada OR subject:offer has:attachment; at most {MAX_SEARCH_CHARACTERS} characters",
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -82,6 +102,16 @@ class GetMessageQuery:
     """How to read."""
 
     mark_read: Annotated[bool, Meta(description="false leaves an unread message unread")] = True
+    view: (
+        Annotated[Literal["model"], Meta(description="model: as text that a language model can read safely")]
+        | UnsetType
+    ) = UNSET
+    max_chars: Annotated[
+        int, Meta(ge=1, le=MAX_MODEL_CHARACTERS, description="of view=model: so many characters of the mail at once")
+    ] = DEFAULT_CHARACTERS
+    offset: Annotated[
+        int, Meta(ge=0, le=100_000_000, description="of view=model: the next_offset of the part before")
+    ] = 0
 
 
 @frozen
@@ -137,35 +167,43 @@ async def list_messages(call: Call[ListMessagesQuery, None]) -> PageMessageSumma
         until=query.until or "",
         deleted=query.deleted,
         expression=query.filter or "",
+        search=query.search or "",
         oldest_first=query.sort == "asc",
     )
     account_id, email = call.principal.account_id, call.path["email"]
     rows, cursor = await page_of_messages(
         call.services, account_id, email, "messages", criteria, query.cursor or "", query.limit
     )
-    return PageMessageSummaryView([summary_view(row) for row in rows], cursor)
+    views = [summary_view(row) for row in rows]
+    if (search := compile_search(criteria.search)) is not None:
+        views = [highlighted(*pair) for pair in zip(views, await searching.highlights(rows, search), strict=True)]
+    return PageMessageSummaryView(views, cursor)
 
 
 async def page_of_messages(
     services: Services, account_id: str, email: str, collection: str, criteria: Criteria, cursor: str, limit: int
-) -> tuple[Sequence[Summary], str | None]:
+) -> tuple[Sequence[Listed], str | None]:
     """One page and the cursor of the next; the same for both APIs.
 
     Raises:
         InvalidFilter, InvalidCursor, NotFound: as the operation.
     """
     which = gateway.listing(criteria)
-    walk = services.cursors.walk(account_id, collection, _binding(email, which, criteria.expression))
+    walk = services.cursors.walk(account_id, collection, _binding(email, which, criteria))
     start = walk.start(cursor)
     after = Position(*start) if start else None
-    rows = await storage.page(services.db, account_id, email, which, after=after, limit=limit + 1)
+    quoted = searching.QUOTED_CHARACTERS if which.search else 0
+    rows = await storage.page(
+        services.db, account_id, email, which, after=after, limit=limit + 1, quoted_characters=quoted
+    )
     if rows is None:
         raise errors.NotFound("agent not found")
     return walk.page(rows, limit, lambda row: (row.created_at, row.id))
 
 
-def _binding(email: str, which: Filter, expression: str) -> dict[str, Any]:
-    return asdict(which, recurse=False) | {"agent": email, "expression": expression}
+def _binding(email: str, which: Filter, criteria: Criteria) -> dict[str, Any]:
+    compiled = {"expression": criteria.expression, "search": criteria.search}
+    return asdict(which, recurse=False) | compiled | {"agent": email}
 
 
 @operation(
@@ -176,13 +214,15 @@ def _binding(email: str, which: Filter, expression: str) -> dict[str, Any]:
     summary="Read a message",
     query=GetMessageQuery,
     success={200: MessageView},
+    views={"model": ModelView},
     errors=(errors.NotFound,),
     scope=Scope.OWN,
     poll=True,
 )
-async def get_message(call: Call[GetMessageQuery, None]) -> MessageView:
+async def get_message(call: Call[GetMessageQuery, None]) -> MessageView | ModelView:
     """The whole message with freshly signed `auth_headers`. An unread one is marked as read, unless asked not to.
 
+    With `view=model` it is text for a language model instead; each part of it marks as read.
     Of a draft that waits for review, or was rejected, nothing is composed yet: its text is in `body`.
     """
     reading = await gateway.read(
@@ -193,10 +233,19 @@ async def get_message(call: Call[GetMessageQuery, None]) -> MessageView:
         call.path["id"],
         mark_read=call.query.mark_read,
     )
-    view, message = message_view(reading), reading.message
-    if message.review_status is None or message.content_sha256 is not None:
-        return view
-    draft = await reviews.show(call.services.db, call.principal.account_id, message.id)
+    message, query, draft = reading.message, call.query, None
+    if message.review_status is not None and message.content_sha256 is None:
+        draft = await reviews.show(call.services.db, call.principal.account_id, message.id)
+    if query.view == "model":
+        found = await read_for_model(
+            message,
+            call.path["email"],
+            offset=query.offset,
+            max_chars=query.max_chars,
+            draft=decode_draft(draft.draft) if draft is not None and draft.draft is not None else None,
+        )
+        return model_view(message.id, found)
+    view = message_view(reading)
     return view if draft is None else drafted(view, draft)
 
 

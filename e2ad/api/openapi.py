@@ -14,21 +14,39 @@ from msgspec import UNSET, UnsetType
 from e2ad.api.meta import API_VERSION
 from e2ad.api.operation import Operation, Scope
 from e2ad.api.shapes import ParameterShape, components
-from e2ad.core.errors import Failure, RateLimited, answer
+from e2ad.core.errors import (
+    Failure,
+    Forbidden,
+    IdempotencyInFlight,
+    IdempotencyKeyReuse,
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+    ValidationFailed,
+    answer,
+)
 
-__all__ = ["ErrorEnvelope", "document"]
+__all__ = ["ErrorEnvelope", "document", "raised"]
 
 REF: Final = "#/components/schemas/"
 _FAILURE_NAMES: Final[Mapping[int, str]] = {
     400: "the request is not usable, or breaks a rule",
+    401: "no credential, or none that is good",
     402: "a quota is used up",
     403: "the credential may not do this, or a policy forbids it",
     404: "no such resource",
     409: "the state of the resource does not allow it",
     410: "past its retention",
+    412: "what is stored is not what the caller has seen",
     413: "too large",
+    415: "the body is not JSON",
     422: "the request does not have the shape of the schema",
     429: "too many requests",
+    500: "an accident of the server",
     501: "switched off on this deployment",
     503: "temporarily unavailable",
 }
@@ -140,7 +158,7 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
     views: list[Any] = list(_ENVELOPES)
     strict: dict[str, Any] = {}
     for one in operations:
-        views.extend(view for view in one.success.values() if _is_class(view))
+        views.extend(view for view in (*one.success.values(), *one.views.values()) if _is_class(view))
         if one.body is not None:
             strict |= one.body.schemas
     return dict(sorted((components(views, strict=False) | strict).items()))
@@ -193,6 +211,16 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
                 "schema": {"type": "string", "maxLength": 255},
             }
         )
+    if one.conditional:
+        found.append(
+            {
+                "name": "If-Match",
+                "in": "header",
+                "required": False,
+                "description": "an ETag that was read, or * for any: what has changed since then is left alone",
+                "schema": {"type": "string", "minLength": 1},
+            }
+        )
     return found
 
 
@@ -202,20 +230,37 @@ def _query_parameter(parameter: ParameterShape) -> dict[str, Any]:
     return {"name": parameter.name, "in": "query", "required": parameter.required, **described, "schema": schema}
 
 
+def raised(one: Operation) -> list[type[Failure]]:
+    """Every failure that an operation can answer with: its own, and those of what stands before it."""
+    public, written = one.scope is Scope.PUBLIC, one.method != "GET"
+    shaped = one.body is not None or one.query is not None or bool(one.path_types)
+    found: list[type[Failure]] = [*one.errors, InvalidRequest, Unavailable, Failure]
+    found += [] if public else [Unauthorized, Forbidden]
+    found += [NotFound] if "{" in one.path else []
+    found += [RateLimited] if one.poll or one.registration else []
+    found += [PayloadTooLarge] if written else []
+    found += [UnsupportedMediaType] if one.body is not None else []
+    found += [ValidationFailed] if shaped else []
+    found += [IdempotencyInFlight, IdempotencyKeyReuse] if one.idempotent else []
+    return list(dict.fromkeys(found))
+
+
 def _responses(one: Operation) -> dict[str, Any]:
     limited = one.poll or one.registration
     headers = {name: _header(text, "integer") for name, text in _RATE_HEADERS.items()} if limited else {}
-    located = {"Location": _header("the path of what was made", "string")} if one.location else {}
+    located = {"Location": _header("the path of what was made", "string", required=True)} if one.location else {}
+    tagged = {"ETag": _header("the version, for If-Match", "string", required=True)} if one.tagged else {}
+    named = {"X-Request-Id": _header("names this request in the log", "string", required=True)}
     responses: dict[str, Any] = {}
     for status, view in one.success.items():
         responses[str(status)] = {
             "description": "done" if status < 202 else "accepted",
-            "headers": {"X-Request-Id": _header("names this request in the log", "string"), **located, **headers},
-            "content": {one.media_type: {"schema": _view_schema(view)}},
+            "headers": {**named, **(located if status == 201 else {}), **tagged, **headers},
+            "content": {one.media_type: {"schema": _answer_schema(one, view)}},
+            **({"x-views": {name: _view_schema(other) for name, other in one.views.items()}} if one.views else {}),
         }
     declared: dict[int, list[str]] = {}
-    raised: list[type[Failure]] = [*one.errors, *([RateLimited] if limited and RateLimited not in one.errors else [])]
-    for failure in raised:
+    for failure in raised(one):
         row = answer(failure())
         codes = declared.setdefault(row.status, [])
         if row.code not in codes:
@@ -224,21 +269,34 @@ def _responses(one: Operation) -> dict[str, Any]:
     for status, codes in sorted(declared.items()):
         responses[str(status)] = {
             "description": f"{_FAILURE_NAMES.get(status, 'refused')}: {', '.join(codes)}",
+            "headers": named | _REFUSAL_HEADERS.get(status, {}),
             "content": content,
             "x-codes": codes,
         }
-    responses["default"] = {"description": "every other refusal", "content": content}
     return responses
 
 
-def _header(text: str, kind: str) -> dict[str, Any]:
-    return {"description": text, "schema": {"type": kind}}
+def _header(text: str, kind: str, *, required: bool = False) -> dict[str, Any]:
+    return {"description": text, "required": required, "schema": {"type": kind}}
+
+
+_REFUSAL_HEADERS: Final = {
+    401: {"WWW-Authenticate": _header("the scheme, and what is wrong with a token", "string", required=True)},
+    429: {"Retry-After": _header("seconds to wait", "integer", required=True)},
+    503: {"Retry-After": _header("seconds to wait", "integer", required=True)},
+}
 
 
 def _view_schema(view: Any) -> dict[str, Any]:
     if view is bytes:
         return {"type": "string", "format": "binary"}
     return {"$ref": REF + view.__name__} if _is_class(view) else {}
+
+
+def _answer_schema(one: Operation, view: Any) -> dict[str, Any]:
+    if not one.views:
+        return _view_schema(view)
+    return {"anyOf": [_view_schema(view), *map(_view_schema, one.views.values())]}
 
 
 def _is_class(view: Any) -> bool:

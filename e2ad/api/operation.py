@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 from attrs import evolve, field, frozen
 
+from e2ad.api.exchange import Stream
 from e2ad.api.shapes import BodyShape, ParameterShape, QueryShape, datetime_members
 from e2ad.core.errors import Failure
 from e2ad.gateway.access import Principal
@@ -54,6 +55,8 @@ class Scope(Enum):
     """Any credential, the agent's included."""
     ACCOUNT = auto()
     """Account credentials alone."""
+    SESSION = auto()
+    """People signed in with a browser alone; no other credential is looked at."""
     OWN = auto()
     """Account credentials, and an agent's on its own inbox: `{email}` of the path."""
 
@@ -70,9 +73,12 @@ class Result:
     headers: Mapping[str, str] = field(factory=dict)
     encoded: bytes | None = None
     content_type: str = "application/json"
+    stream: Stream | None = None
 
     def body(self) -> bytes:
-        """The bytes of the answer."""
+        """The bytes of the answer; none where a `stream` makes them."""
+        if self.stream is not None:
+            return b""
         return self.encoded if self.encoded is not None else encode(self.view)
 
 
@@ -162,6 +168,9 @@ class Operation:
     body_optional: bool
     location: str
     media_type: str
+    tagged: bool
+    conditional: bool
+    views: Mapping[str, type[Any]]
     description: str
 
     @property
@@ -196,6 +205,9 @@ def operation(
     body_optional: bool = False,
     location: str = "",
     media_type: str = "application/json",
+    tagged: bool = False,
+    conditional: bool = False,
+    views: Mapping[str, type[Any]] | None = None,
 ) -> Callable[[Handler], Operation]:
     """Declare an operation.
 
@@ -214,8 +226,11 @@ def operation(
         body_optional: an empty body means `{}`.
         location: the path of what a 201 made, its parameters named after members of the view.
         media_type: of a successful answer, for the document.
+        tagged: answers with an ETag, for the document.
+        conditional: honours `If-Match`, for the document.
+        views: what is answered instead, by the value of the query's `view`, for the document.
     """
-    _refuse_datetimes(operation_id, success.values())
+    _refuse_datetimes(operation_id, [*success.values(), *(views or {}).values()])
 
     def declare(handler: Handler) -> Operation:
         return Operation(
@@ -241,6 +256,9 @@ def operation(
             body_optional=body_optional,
             location=location,
             media_type=media_type,
+            tagged=tagged,
+            conditional=conditional,
+            views=views or {},
             description=" ".join((handler.__doc__ or "").split("\n\n")[0].split()),
         )
 

@@ -121,7 +121,9 @@ def _type(schema: Mapping[str, Any]) -> str:
         return f"one of {words}{_default(schema)}"
     kind = schema.get("type", "any")
     if kind == "array":
-        return f"list of {_type(schema.get('items', {}))}"
+        # A tuple names its members one by one, and says of others that there are none.
+        members = schema.get("prefixItems") or [schema.get("items", {})]
+        return f"list of {_type(members[0])}"
     names = kind if isinstance(kind, str) else " or ".join(kind)
     notes = [schema[key] for key in ("format",) if key in schema]
     notes += [f"{word} {schema[key]}" for key, word in _BOUNDS if key in schema]

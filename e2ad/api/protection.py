@@ -6,6 +6,7 @@ from attrs import field, frozen
 from msgspec import UNSET, Meta, UnsetType
 
 from e2ad.api.operation import Call, operation
+from e2ad.core.errors import Conflict
 from e2ad.core.protection import (
     MAX_TTL_SECONDS,
     Gate,
@@ -32,7 +33,8 @@ Entries = Annotated[
     Meta(max_length=verbs.MAX_ENTRIES, description="addresses or domains"),
 ]
 Sensitivity = Annotated[
-    Literal["off", "low", "medium", "high"], Meta(description="kept at off: this deployment has no content scanner")
+    Literal["off", "low", "medium", "high"],
+    Meta(description="how soon content is held or refused; kept at off where GET /v1/info says that screening is off"),
 ]
 ProvenanceAction = Annotated[
     Literal["allow", "review", "block"],
@@ -169,12 +171,14 @@ async def get_agent_protection(call: Call[None, None]) -> ProtectionConfigView:
     summary="Replace an agent's protection",
     body=ProtectionConfigRequest,
     success={200: ProtectionConfigView},
+    errors=(Conflict,),
     beta=True,
 )
 async def put_agent_protection(call: Call[None, ProtectionConfigRequest]) -> ProtectionConfigView:
     """Replace all of an agent's protection. Mail that is held already stays held."""
-    wanted = _wanted(call.body)
-    return _view(await verbs.put(call.services.db, call.principal.account_id, call.path["email"], wanted))
+    services, wanted = call.services, _wanted(call.body)
+    key = (call.principal.account_id, call.path["email"])
+    return _view(await verbs.put(services.db, *key, wanted, screening=services.config.features.screening))
 
 
 def _wanted(body: ProtectionConfigRequest) -> Protection:

@@ -168,6 +168,8 @@ def _reason(document: Mapping[str, Any]) -> HoldReasonView:
         code=document["code"],
         summary=document["summary"],
         detail=document.get("detail", UNSET),
+        category=document.get("category", UNSET),
+        confidence=document.get("confidence", UNSET),
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from e2ad.api.operation import Call, Result, Scope, encode, operation, settling
 from e2ad.api.services import Services
 from e2ad.api.shapes import NULL_REFUSED, Instant
+from e2ad.api.template_views import verbatim
 from e2ad.api.views import optional_instant
 from e2ad.core import errors
 from e2ad.core.events import parse_rfc3339
@@ -167,7 +168,7 @@ _outgoing = partial(
     "/v1/agents/{email}/messages",
     summary="Send a mail",
     body=SendEmailRequest,
-    errors=(*ERRORS, errors.TemplateNotFound),
+    errors=(*ERRORS, errors.TemplateNotFound, errors.TemplateRenderFailed, errors.TemplateRenderedEmpty),
 )
 async def send_message(call: Call[WaitQuery, SendEmailRequest]) -> Result:
     """Accept a mail and send it: to agents here at once, to people through the relay.
@@ -182,7 +183,7 @@ async def send_message(call: Call[WaitQuery, SendEmailRequest]) -> Result:
         text=body.text or "",
         template_id=body.template_id or "",
         template_alias=body.template_alias or "",
-        template_data=body.template_data is not UNSET,
+        template_data=None if body.template_data is UNSET else verbatim(call.raw_body, "template_data"),
     )
     account_id, email = call.principal.account_id, call.path["email"]
     return await _answer(call, await sending(call.services).send(account_id, email, wish, settling(call, send_result)))
@@ -233,7 +234,13 @@ async def forward_message(call: Call[WaitQuery, ForwardRequest]) -> Result:
     tag="agents",
     summary="Send a test mail to an agent",
     success=SENT,
-    errors=(errors.SendingDomainNotVerified, errors.LimitExceeded, errors.RateLimited),
+    errors=(
+        errors.SendingDomainNotVerified,
+        errors.BlockedByPolicy,
+        errors.RecipientSuppressed,
+        errors.LimitExceeded,
+        errors.RateLimited,
+    ),
     scope=Scope.OWN,
 )
 async def test_agent(call: Call[None, None]) -> Result:

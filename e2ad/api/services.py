@@ -9,13 +9,18 @@ from e2ad.api.bodies import Bodies
 from e2ad.api.cursors import Cursors
 from e2ad.api.exchange import Network
 from e2ad.config import Config
+from e2ad.core.identity import SigningKey
 from e2ad.core.sealing import KeyRing
 from e2ad.delivery.egress import Egress
 from e2ad.gateway.access import Access
 from e2ad.gateway.courier import Courier, NoCourier
 from e2ad.gateway.domain_checks import DnsRecords
+from e2ad.gateway.exports import Exports
 from e2ad.gateway.idempotency import Idempotency
+from e2ad.gateway.identity import Identities
 from e2ad.gateway.limits import RateLimits
+from e2ad.gateway.oauth_clients import Clients
+from e2ad.gateway.sessions import Sessions
 from e2ad.storage.pool import Database
 
 __all__ = ["Services"]
@@ -38,7 +43,11 @@ class Services:
         shared_domain, public_url: as configured; a process on a free port learns its URL late.
         draining: whether e2ad is being stopped; `/readyz` then says so.
         courier: carries mail out; told of what was accepted.
+        oauth_clients: programs that ask people for access, and what their documents say.
+        sessions: who is signed in with a browser.
+        identities: what agents show to say who they are.
         bodies: the memory of large requests.
+        smtp_address: where this process takes mail, once it does.
     """
 
     db: Database
@@ -47,6 +56,10 @@ class Services:
     access: Access
     limits: RateLimits
     idempotency: Idempotency
+    exports: Exports
+    oauth_clients: Clients
+    sessions: Sessions
+    identities: Identities
     cursors: Cursors
     egress: Egress
     resolver: DnsRecords
@@ -57,6 +70,15 @@ class Services:
     draining: Callable[[], bool]
     courier: Courier
     bodies: Bodies
+    smtp_address: tuple[str, int] | None = None
+
+    def forget_account(self, account_id: str) -> None:
+        """What was known of an account's credentials is not true any more.
+
+        A notification says so to every process, this one too, but not before the answer.
+        """
+        self.access.forget(account_id)
+        self.sessions.forget(account_id)
 
     @classmethod
     def build(
@@ -70,15 +92,22 @@ class Services:
         fresh_dns: DnsRecords | None = None,
         draining: Callable[[], bool] = _never,
         courier: Courier | None = None,
+        identity_key: SigningKey | None = None,
     ) -> "Services":
         """The usual set over one database and one configuration."""
+        limits = RateLimits(db)
+        identities = Identities(db, identity_key, config.http.public_url.rstrip("/"))
         return cls(
             db=db,
             config=config,
             keys=keys,
-            access=Access(db),
-            limits=RateLimits(db),
+            access=Access(db, identities),
+            limits=limits,
             idempotency=Idempotency(db, keys),
+            exports=Exports(db, config.export.concurrent, config.export.seconds),
+            oauth_clients=Clients(db, egress, limits),
+            sessions=Sessions(db),
+            identities=identities,
             cursors=Cursors(keys),
             egress=egress,
             resolver=resolver,

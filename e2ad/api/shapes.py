@@ -130,6 +130,8 @@ class BodyShape(Generic[T]):
             return self._prepare_object(value, schema)
         if isinstance(value, list) and isinstance(schema.get("items"), dict):
             return [self._prepare(item, schema["items"]) for item in value]
+        if isinstance(value, float) and value.is_integer() and "integer" in schema.get("type", ()):
+            return int(value)  # JSON has one kind of number: to a schema 60.0 is an integer
         return value
 
     def _prepare_object(self, value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +181,7 @@ class ParameterShape:
             if not _INTEGER.fullmatch(text):
                 raise msgspec.ValidationError("expected an integer")
             return msgspec.convert(int(text), self.type)
-        return msgspec.convert(text, self.type, strict=False)
+        return msgspec.convert(text, self.type)  # strictly: a number is no time
 
 
 class QueryShape(Generic[A]):

@@ -6,6 +6,7 @@ and serves agents in local mode only (contract: WebSocket). Behind the handshake
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from e2ad import maillog
 from e2ad.api.dispatch import authorize
+from e2ad.api.errors import challenge
 from e2ad.api.exchange import request_id_for
 from e2ad.api.operation import Scope
 from e2ad.api.services import Services
@@ -24,6 +26,7 @@ from e2ad.core.address import fold_address
 from e2ad.core.errors import Failure, Forbidden, InvalidRequest, NotFound, Unauthorized, answer
 from e2ad.delivery.hub import Hub
 from e2ad.gateway.access import Principal
+from e2ad.gateway.mint import now
 from e2ad.storage import agents
 from e2ad.storage.agents import Agent
 
@@ -39,12 +42,13 @@ _INTERNAL: Final = "internal error"
 
 @define(eq=False)
 class _Admitted:
-    """With which credential somebody listens to which inbox."""
+    """With which credential somebody listens to which inbox, and until when that is good."""
 
     email: str
     credential: str | None = field(repr=False)
     classic: bool
     account_id: str = ""
+    until: float = inf
 
 
 @define(eq=False)
@@ -95,6 +99,8 @@ class StreamHandler:
         self._open[socket] = wish
         if doubts != self._doubts:
             self._question(lambda admitted: admitted is wish)
+        if wish.until < inf:
+            self._doubt.set()
         try:
             await self.hub.serve(
                 socket, agent.account_id, agent.email, classic=classic, after=query.get("after") or None
@@ -129,8 +135,10 @@ class StreamHandler:
         """
         task_status.started()
         while True:
-            await self._doubt.wait()
+            with trio.move_on_at(min((admitted.until for admitted in self._open.values()), default=inf)):
+                await self._doubt.wait()
             self._doubt = trio.Event()
+            self._question_ended()
             while self._doubtful:
                 socket = next(iter(self._doubtful))
                 del self._doubtful[socket]
@@ -140,6 +148,14 @@ class StreamHandler:
                     if socket in self._open:
                         self._doubtful[socket] = None
                     await trio.sleep(ASK_AGAIN_SECONDS)
+
+    def _question_ended(self) -> None:
+        """Nobody tells that the time of a credential is over."""
+        at = trio.current_time()
+        ended = [socket for socket, admitted in self._open.items() if admitted.until <= at]
+        for socket in ended:
+            self._open[socket].until = inf
+        self._doubtful |= dict.fromkeys(ended)
 
     async def _ask_again(self, socket: WebSocketConnection, admitted: "_Admitted") -> bool:
         """Whether there was an answer."""
@@ -157,13 +173,16 @@ class StreamHandler:
         email, classic = wish.email, wish.classic
         if "\0" in email or "\ufffd" in email:
             raise InvalidRequest("the path is not valid percent-encoded UTF-8, or holds a NUL character")
-        principal = await self.services.access.resolve(wish.credential, bare=classic)
+        known = await self.services.access.admit(wish.credential, bare=classic)
+        principal = known.principal
         agent = await agents.find(self.services.db, email)
         if agent is None or agent.deleted_at is not None:
             raise NotFound("agent not found")
         if agent.account_id != principal.account_id:
             raise Forbidden("forbidden") if classic else NotFound("agent not found")
         await self._check(principal, email, classic=classic)
+        if known.expires_at is not None:
+            wish.until = trio.current_time() + (known.expires_at - now()).total_seconds()
         if classic and agent.agent_mode != "local":
             raise InvalidRequest("agent is not in local mode: WebSocket is for agent_mode local")
         return agent
@@ -178,8 +197,7 @@ async def _refuse(request: WebSocketRequest, error: Exception, request_id: str, 
     row = answer(error)
     message = error.message if isinstance(error, Failure) else _INTERNAL
     headers = [(b"X-Request-Id", request_id.encode("latin-1")), (b"X-Content-Type-Options", b"nosniff")]
-    if isinstance(error, Unauthorized):
-        headers.append((b"WWW-Authenticate", b'Bearer realm="e2a"'))
+    headers.extend((name.encode(), value.encode()) for name, value in challenge(error).items())
     if isinstance(error, Failure) and error.retry_after_seconds is not None:
         headers.append((b"Retry-After", str(error.retry_after_seconds).encode()))
     if classic:

@@ -48,6 +48,7 @@ EventType = Literal[
     "email.review_approved",
     "email.review_rejected",
     "agent.suppression_added",
+    "contact.due",
 ]
 """`core.events.EVENT_TYPES`, spelled out for the schema; a test holds the two equal."""
 

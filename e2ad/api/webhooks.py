@@ -88,6 +88,8 @@ async def list_webhooks(call: Call[PageQuery, None]) -> PageWebhookView:
         errors.InvalidWebhookUrl,
         errors.InvalidEventType,
         errors.WebhookLimitReached,
+        errors.NotFound,
+        errors.NotImplementedHere,
         errors.IdempotencyInFlight,
         errors.IdempotencyKeyReuse,
     ),
@@ -196,7 +198,7 @@ async def rotate_webhook_secret(call: Call[None, None]) -> Result:
     summary="Send a test delivery",
     body=TestWebhookRequest,
     success={200: TestWebhookResponse},
-    errors=(errors.WebhookDisabled, errors.InvalidEventType),
+    errors=(errors.WebhookDisabled, errors.InvalidEventType, errors.NotImplementedHere),
 )
 async def test_webhook(call: Call[None, TestWebhookRequest]) -> TestWebhookResponse:
     """Enqueue one delivery that belongs to no event, with the usual retries."""

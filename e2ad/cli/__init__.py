@@ -5,7 +5,8 @@
   in the words of `states`;
   `reviews` is for the person who decides, with `drafts` to change what is held, `protection` for the rules, and
   `suppressions` for those who are not written to, `domains` for names of one's own. `context` is what every
-  command stands on, `listening` shows events and messages, `settings` finds server and key.
+  command stands on, `listening` shows events and messages, `highlights` what a search found in them, `settings`
+  finds server and key.
 
 Rules. Nothing is decided here: `e2ad` calls the daemon, `e2a` speaks to the API and to nothing else.
 What was asked for goes to stdout, complaints go to stderr; `--json` is for machines.

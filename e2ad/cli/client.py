@@ -10,6 +10,7 @@ from e2ad import __version__
 from e2ad.cli import listening, sending, settings
 from e2ad.cli.context import Context, agent_option, command, given, json_option, print_json, show_fields
 from e2ad.cli.domains import domains
+from e2ad.cli.highlights import found_lines
 from e2ad.cli.protection import protection
 from e2ad.cli.reviews import reviews
 from e2ad.cli.suppressions import suppressions
@@ -128,6 +129,7 @@ def agents_delete(context: Context, address: str, permanent: bool, yes: bool, as
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--from", "sender", help="Part of the sender's address.")
 @click.option("--subject", help="Part of the subject.")
+@click.option("--search", help='Words, "phrases", -word, from:, subject:, has:attachment.')
 @click.option("--conversation", help="A conversation's id.")
 @click.option("--label", "labels", multiple=True, help="Must have this label; may be repeated.")
 @click.option("--since", help="RFC 3339; not older than this.")
@@ -142,6 +144,7 @@ def inbox(
     limit: int,
     sender: str | None,
     subject: str | None,
+    search: str | None,
     conversation: str | None,
     labels: tuple[str, ...],
     since: str | None,
@@ -154,6 +157,7 @@ def inbox(
         "read_status": "all" if everything else "unread",
         "from": sender,
         "subject_contains": subject,
+        "search": search,
         "conversation_id": conversation,
         "labels": ",".join(labels) or None,
         "since": since,
@@ -165,9 +169,11 @@ def inbox(
         print_json(found)
         return
     for message in found:
-        context.console.print(listening.line_of(message))
+        for line in found_lines(message):
+            context.console.print(line)
     if not found:
-        context.console.print("the inbox is empty" if everything else "nothing unread")
+        nothing = "nothing found" if search else "the inbox is empty"
+        context.console.print(nothing if everything else "nothing unread" + (" is found; try --all" if search else ""))
 
 
 @main.command()

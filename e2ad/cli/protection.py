@@ -13,6 +13,7 @@ __all__ = ["protection"]
 
 POLICIES: Final = ("open", "allowlist", "domain")
 ACTIONS: Final = ("flag", "review", "block")
+LEVELS: Final = ("off", "low", "medium", "high")
 CLASSES: Final = ("operator_list", "correspondent", "participant", "content", "unseen")
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -54,6 +55,8 @@ def protection_show(context: Context, agent: str | None, as_json: bool) -> None:
 @click.option("--inbound-action", type=click.Choice(ACTIONS), help="What is done with mail of others.")
 @click.option("--inbound-allow", multiple=True, metavar="WHO", help="Add an address or a domain to that list.")
 @click.option("--inbound-disallow", multiple=True, metavar="WHO", help="Take one off that list.")
+@click.option("--screening", type=click.Choice(LEVELS), help="How strictly what it writes is looked through.")
+@click.option("--inbound-screening", type=click.Choice(LEVELS), help="How strictly what it gets is looked through.")
 @click.option("--ttl", callback=_seconds, metavar="TIME", help="How long a hold lasts: 90m, 12h, 7d.")
 @click.option("--on-expiry", type=click.Choice(["approve", "reject"]), help="What happens when nobody decides.")
 @click.option("--notify/--no-notify", default=None, help="Mail the owner about each hold.")
@@ -81,6 +84,8 @@ def changed(view: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, An
         for leaf in ("policy", "action"):
             if options[f"{prefix}{leaf}"] is not None:
                 gate[leaf] = options[f"{prefix}{leaf}"]
+        if options[f"{prefix}screening"] is not None:
+            wanted[direction]["scan"]["sensitivity"] = options[f"{prefix}screening"]
         listed = dict.fromkeys(gate.get("allowlist") or [])
         listed |= dict.fromkeys(options[f"{prefix}allow"])
         gone = {one.lower() for one in options[f"{prefix}disallow"]}
@@ -119,6 +124,10 @@ def described(view: Mapping[str, Any]) -> list[str]:
         if action:
             lines.append(f"          recipients of class {name}: {action}")
     lines.append(f"hears     {_gate(inbound['gate'])}")
+    for what, side in (("writes", outbound), ("gets", inbound)):
+        level = side["scan"].get("sensitivity", "off")
+        if level != "off":
+            lines.append(f"screened  what it {what}, sensitivity {level}")
     ttl = int(holds.get("ttl_seconds", 604_800))
     ending = "sent or released" if holds.get("on_expiry") == "approve" else "rejected"
     lines.append(f"a hold    lasts {_span(ttl)}, then it is {ending}")

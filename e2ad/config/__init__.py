@@ -1,6 +1,7 @@
 """What a running e2ad was told: one frozen `Config`, read once and handed on.
 
-- `sections`: every key with its default and its check of `checks`. Defaults stand nowhere else;
+- `sections`, and `doors` for what is knocked at: every `key` with its default and its check of `checks`. Defaults stand
+  nowhere else;
   `config.example.toml` is held equal to them by a test.
 - `loading`: TOML, then systemd credentials and `_FILE`, then the environment; the later one wins.
 

@@ -1,6 +1,7 @@
 """What makes the value of a configuration key wrong: one small check each, with a sentence that says how to mend it."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ __all__ = [
     "at_least",
     "between",
     "domain",
+    "name",
     "nameservers",
     "networks",
     "one_of",
@@ -20,6 +22,7 @@ __all__ = [
     "public_url",
     "schedule",
     "secrets",
+    "shared_secret",
     "stub_zones",
 ]
 
@@ -91,6 +94,20 @@ def secrets(value: tuple[str, ...]) -> str | None:
     for position, secret in enumerate(value):
         if len(secret.encode()) < 32:
             return f"entry {position} has fewer than 32 bytes; make one with: openssl rand -hex 32"
+    return None
+
+
+def shared_secret(value: str) -> str | None:
+    """Long enough to be a secret, or nothing."""
+    if value and len(value.encode()) < 32:
+        return "has fewer than 32 bytes; make one with: openssl rand -hex 32"
+    return None
+
+
+def name(value: str) -> str | None:
+    """A short word that needs no quoting anywhere."""
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value) is None:
+        return "must be 1 to 64 letters, digits, dots, dashes or underscores"
     return None
 
 

@@ -15,6 +15,7 @@ import cattrs
 from cattrs import transform_error
 
 from e2ad.config.sections import Check, Config
+from e2ad.core.identity import SigningKey
 
 __all__ = ["EX_CONFIG", "ConfigError", "load"]
 
@@ -84,6 +85,21 @@ def _cross_checks(config: Config) -> Iterator[str]:
         yield "relay.tls: a password is not sent in the clear; use starttls or implicit"
     if bool(config.relay.username) != bool(config.relay.password):
         yield "relay.username, relay.password: set both, or neither"
+    yield from _identity_problems(config)
+
+
+def _identity_problems(config: Config) -> Iterator[str]:
+    name = config.identity.private_key_file
+    if not name:
+        return
+    if not config.http.public_url:
+        yield "identity.private_key_file: tokens name who made them: set http.public_url too"
+    try:
+        SigningKey.read(Path(name).read_bytes(), config.identity.key_id)
+    except OSError as error:
+        yield f"identity.private_key_file: {name!r} can't be read: {error.strerror}"
+    except ValueError as error:
+        yield f"identity.private_key_file: {name!r} {error}"
 
 
 def _read_toml(path: Path | None, problems: list[str]) -> dict[str, Any]:

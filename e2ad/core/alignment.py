@@ -253,7 +253,13 @@ def conclude(
     )
     verified = by_spf or by_dkim
     if record is None:
-        return Authentication(spf, dmarc, tuple(dkim), arc, verified=verified)
+        passes = [(spf.domain, by_spf)]
+        passes += [
+            (result.domain, result.status is DkimStatus.PASS and aligned)
+            for result, aligned in zip(dkim, dkim_aligned, strict=True)
+        ]
+        domains = frozenset(domain for domain, speaks in passes if speaks and domain is not None)
+        return Authentication(spf, dmarc, tuple(dkim), arc, verified=verified, aligned_domains=domains)
     if spf.status is SpfStatus.PASS:
         spf = evolve(spf, aligned=spf_aligned)
     dkim = [

@@ -165,6 +165,9 @@ class Authentication:
     domain in From stand behind this mail? Where that domain publishes DMARC it is its DMARC
     pass; where it publishes none it is the same alignment in relaxed mode. It is computed
     where the alignment is (mailauth), and stored, so that every channel says the same.
+
+    `aligned_domains` are those of the passes behind it, known only while the mail comes in: where no DMARC is
+    published, the results themselves do not say which of them align.
     """
 
     spf: SpfResult
@@ -172,6 +175,7 @@ class Authentication:
     dkim: tuple[DkimResult, ...] = ()
     arc: ArcResult | None = None
     verified: bool = field(default=False, kw_only=True)
+    aligned_domains: frozenset[str] = field(default=frozenset(), kw_only=True, eq=False, repr=False)
 
     @property
     def verified_domain(self) -> str | None:

@@ -39,8 +39,9 @@ EVENT_TYPES: Final = (
     "email.review_approved",
     "email.review_rejected",
     "agent.suppression_added",
+    "contact.due",
 )
-"""The stable nine, then the beta six."""
+"""The stable nine, then the beta seven."""
 
 CLASSIC_EVENT_TYPES: Final = (
     "email.received",

@@ -161,12 +161,6 @@ class AttachmentNotFound(NotFound):
     default = "the message has no attachment with that index"
 
 
-class TemplateNotFound(NotFound):
-    """No template has this id or alias."""
-
-    default = "no such template"
-
-
 class Gone(Failure):
     """The event is older than the log."""
 

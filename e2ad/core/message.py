@@ -122,6 +122,7 @@ class ParsedMessage:
         message_id: the Message-ID field's msg-id with its angle brackets, or None.
         message_id_key, in_reply_to, references: canonical keys for threading
             (`core.threads.message_id_key`), malformed ids left out, document order.
+        thread_keys: those that may name its thread, nearest ancestor first: of well-formed fields alone.
         text: the whole plain text (from HTML where the mail has no text part), up to 1 MiB.
         new_text: the part that is new in a reply, quoted history removed.
         html: the HTML part as it came, up to 1 MiB, or None.
@@ -142,6 +143,7 @@ class ParsedMessage:
     message_id_key: str | None = None
     in_reply_to: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    thread_keys: tuple[str, ...] = ()
     text: str = ""
     new_text: str = ""
     html: str | None = None

@@ -8,21 +8,34 @@ from datetime import UTC, datetime
 from email.utils import parsedate_tz
 from typing import Final
 
+from attrs import frozen
+
 from e2ad.core import automation, quoting
 from e2ad.core.address import Mailbox
 from e2ad.core.charset import clean_line, decode_raw_header
 from e2ad.core.defects import Defects
+from e2ad.core.html_text import HtmlText, html_to_text
 from e2ad.core.message import AttachmentMeta, Automation, ParsedMessage
 from e2ad.core.mime_address import NamedMailbox, read_addresses
 from e2ad.core.mime_body import read_body
 from e2ad.core.mime_header import HeaderSection, read_header_section
 from e2ad.core.mime_parts import Part, content_bytes, leaves, read_parts
-from e2ad.core.threads import message_id_key, message_id_keys
+from e2ad.core.seen_markup import seen_markup
+from e2ad.core.threads import candidates, message_id_key, message_id_keys, strict_message_id_keys
 
-__all__ = ["attachment", "author_of", "header_values", "parse"]
+__all__ = ["SeenBody", "attachment", "author_of", "header_values", "parse", "seen_body"]
 
 MAX_IDS: Final = 64 * 1024
 """Octets of In-Reply-To or References that are read, from the end."""
+
+
+@frozen
+class SeenBody:
+    """The words that are seen; `hidden` characters of HTML are not."""
+
+    text: str
+    new_text: str
+    hidden: int
 
 
 def parse(raw: bytes, *, null_reverse_path: bool = False) -> ParsedMessage:
@@ -58,6 +71,7 @@ def parse(raw: bytes, *, null_reverse_path: bool = False) -> ParsedMessage:
         message_id_key=message_id_key(message_id) if message_id else None,
         in_reply_to=_ids(header, "in-reply-to"),
         references=_ids(header, "references"),
+        thread_keys=candidates(_only_ids(header, "in-reply-to"), _only_ids(header, "references")),
         text=body.text,
         new_text=body.new_text,
         html=body.html,
@@ -70,6 +84,26 @@ def parse(raw: bytes, *, null_reverse_path: bool = False) -> ParsedMessage:
         conversation_id=header.text("x-e2a-conversation-id", defects)[:255] or None,
         defects=defects.frozen(),
     )
+
+
+def seen_body(raw: bytes) -> SeenBody:
+    """The words of a mail as a person sees them: where HTML stands for the text, without what it hides. Total.
+
+    Everything else is as `parse` gives it.
+    """
+    defects = Defects()
+    header = read_header_section(raw, 0, len(raw), defects)
+    hidden = 0
+
+    def convert(markup: str) -> HtmlText:
+        nonlocal hidden
+        shown, left_out = seen_markup(markup)
+        hidden += left_out
+        return html_to_text(shown)
+
+    forwarded = quoting.is_forward(header.text("subject", defects))
+    body = read_body(raw, read_parts(raw, defects, header), defects, forwarded=forwarded, convert=convert)
+    return SeenBody(body.text, body.new_text, hidden)
 
 
 def attachment(raw: bytes, index: int) -> tuple[AttachmentMeta, bytes] | None:
@@ -149,6 +183,14 @@ def _message_id(header: HeaderSection) -> str | None:
 def _ids(header: HeaderSection, name: str) -> tuple[str, ...]:
     value = b" ".join(header.all(name))[-MAX_IDS:]
     return message_id_keys(clean_line(decode_raw_header(value)))
+
+
+def _only_ids(header: HeaderSection, name: str) -> tuple[str, ...]:
+    """Of a field that stands there once (RFC 5322 section 3.6), can be read whole, and holds nothing else."""
+    values = header.all(name)
+    if len(values) != 1 or len(values[0]) > MAX_IDS:
+        return ()
+    return strict_message_id_keys(clean_line(decode_raw_header(values[0])))
 
 
 def _automation(header: HeaderSection, root: Part, *, null_reverse_path: bool) -> Automation | None:

@@ -1,5 +1,6 @@
 """Which parts of a mail are its words, and those words as text, new text and HTML."""
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
@@ -28,7 +29,14 @@ class Body:
     truncated: bool
 
 
-def read_body(raw: bytes, root: Part, defects: Defects, *, forwarded: bool = False) -> Body:
+def read_body(
+    raw: bytes,
+    root: Part,
+    defects: Defects,
+    *,
+    forwarded: bool = False,
+    convert: Callable[[str], HtmlText] = html_to_text,
+) -> Body:
     """Choose the parts, decode them, and find the new part of a reply.
 
     Args:
@@ -36,6 +44,7 @@ def read_body(raw: bytes, root: Part, defects: Defects, *, forwarded: bool = Fal
         root: its tree.
         defects: where to note what was mended.
         forwarded: the subject says that the mail is a forward, whose history is its content.
+        convert: makes text of HTML that stands for the text.
     """
     for_text, for_html = _choose(root)
     if not for_text:
@@ -51,9 +60,9 @@ def read_body(raw: bytes, root: Part, defects: Defects, *, forwarded: bool = Fal
             decoded[part.start], part_cut = _decode(raw, part, defects)
             cut = cut or part_cut
     html, html_cut = truncate("\n".join(decoded[part.start] for part in for_html), MAX_TEXT_OCTETS)
-    pieces = [_as_text(part, decoded[part.start]) for part in for_text]
+    pieces = [_as_text(part, decoded[part.start], convert) for part in for_text]
     if for_html and not any(piece.text.strip() for piece in pieces):
-        pieces = [html_to_text(html)]  # an empty text beside the real HTML
+        pieces = [convert(html)]  # an empty text beside the real HTML
     text, text_cut = truncate("\n".join(piece.text for piece in pieces), MAX_TEXT_OCTETS)
     text = text.rstrip("\n")
     new = quoting.new_text(text, _history_lines(pieces), forwarded=forwarded)
@@ -84,9 +93,9 @@ def _decode(raw: bytes, part: Part, defects: Defects) -> tuple[str, bool]:
     return text, cut or part.end - part.start > MAX_ENCODED_TEXT
 
 
-def _as_text(part: Part, decoded: str) -> HtmlText:
+def _as_text(part: Part, decoded: str, convert: Callable[[str], HtmlText]) -> HtmlText:
     if part.content_type == "text/html":
-        return html_to_text(decoded)
+        return convert(decoded)
     text = decoded.replace("\r\n", "\n").replace("\r", "\n")
     if part.params.get("format", "").lower() == "flowed":
         text = unflow(text, delsp=part.params.get("delsp", "").lower() == "yes")

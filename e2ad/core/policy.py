@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from attrs import field, frozen
 
+from e2ad.core.findings import SEVERITY, Action, Finding, HoldReason, Scanned
 from e2ad.core.outbound import Draft
 from e2ad.core.protection import Gate, Protection
 from e2ad.core.provenance import Provenance, Sighting, action_for, listed
@@ -28,15 +29,12 @@ __all__ = [
     "judge_outbound",
 ]
 
-Action = Literal["flag", "review", "block"]
-
 AGENT_LOOP: Final = "agent_loop"
 REQUIRED: Final = "review_required"
 RECIPIENT: Final = "recipient_not_allowed"
 PROVENANCE: Final = "recipient_provenance"
 SENDER: Final = "sender_not_allowed"
 
-_STRENGTH: Final[Mapping[Action, int]] = {"flag": 1, "review": 2, "block": 3}
 _CLASS_TEXT: Final = {
     Provenance.OPERATOR_LIST: "is on the list of the operator",
     Provenance.CORRESPONDENT: "wrote to this agent before, authenticated",
@@ -47,46 +45,12 @@ _CLASS_TEXT: Final = {
 
 
 @frozen
-class HoldReason:
-    """Why a mail waits for a person (contract: HoldReasonView).
-
-    Attributes:
-        type: `gate` for a list of senders or recipients, `send` for an agent whose every mail is held.
-        code: what exactly, for machines; an open set.
-        summary: one sentence for the reviewer.
-        detail: more of it, where there is more.
-    """
-
-    type: Literal["gate", "scan", "send", "unknown"]
-    code: str
-    summary: str
-    detail: str | None = None
-
-
-@frozen
-class Finding:
-    """One thing that was noticed. `action` None: noted, and nothing follows from it.
-
-    `address` is whom it is about; `message_id` and `place` say where that address was seen, and `provenance`
-    is the class that follows from it.
-    """
-
-    source: str
-    action: Action | None
-    detector: str
-    summary: str
-    address: str | None = None
-    message_id: str | None = None
-    place: str | None = None
-    provenance: str | None = None
-
-
-@frozen
 class Passed:
     """It goes through. `flag_reason` is set where it is marked; `classes` is the provenance by address, if asked."""
 
     flag_reason: str | None = None
     classes: Mapping[str, str] = field(factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 @frozen
@@ -126,6 +90,7 @@ def judge_outbound(
     *,
     own_domains: Sequence[str],
     max_agent_hops: int,
+    scan: Scanned | None = None,
 ) -> Passed | Held | Blocked:
     """What becomes of a mail that an agent wants to send.
 
@@ -134,6 +99,7 @@ def judge_outbound(
         own_domains: the domain of the agent's address, and the registered one that it is under: the policy
             `domain` means either.
         max_agent_hops: mails in a row from agent to agent, with no person between, that may pass.
+        scan: what its content looks like, where somebody looked.
     """
     objections: list[_Objection] = []
     if draft.hops > max_agent_hops:
@@ -146,16 +112,24 @@ def judge_outbound(
     if misses:
         objections.append(_recipients(protection.outbound.gate, misses))
     objections.extend(_provenance(protection, sightings, draft.agent_email))
+    objections.extend(_scan(scan))
     noted = tuple(
         _seen(sighting, None) for sighting in sightings if _action(protection, sighting.provenance) == "allow"
     )
+    noted += _merely_noticed(scan)
     return _strongest(objections, noted, {seen.address: seen.provenance.value for seen in sightings})
 
 
 def judge_inbound(
-    gate: Gate, *, header_from: str | None, verified_domain: str | None, own_domains: Sequence[str]
+    gate: Gate,
+    *,
+    header_from: str | None,
+    verified_domain: str | None,
+    own_domains: Sequence[str],
+    scan: Scanned | None = None,
+    noticed: tuple[Finding, ...] = (),
 ) -> Passed | Held | Blocked:
-    """What becomes of a mail to an agent.
+    """What becomes of a mail to an agent: the more severe of gate and scan.
 
     A list of senders is worth what their authentication is: without a DMARC pass nobody is on it.
 
@@ -163,34 +137,53 @@ def judge_inbound(
         header_from: the author's address, or None.
         verified_domain: its domain where DMARC passed, else None.
         own_domains: as in `judge_outbound`.
+        scan: what its content looks like, where somebody looked.
+        noticed: other evidence, which decides nothing.
     """
+    objections = [*_sender(gate, header_from, verified_domain, own_domains), *_scan(scan)]
+    return _strongest(objections, (*_merely_noticed(scan), *noticed), {})
+
+
+def _sender(
+    gate: Gate, header_from: str | None, verified_domain: str | None, own_domains: Sequence[str]
+) -> list[_Objection]:
     if gate.policy == "open":
-        return Passed()
+        return []
     if header_from is None:
         summary = "the mail has no author that could be listed"
     elif verified_domain is None:
         summary = f"{header_from} is not authenticated: DMARC did not pass"
     elif not _missed((header_from,), gate, (*own_domains, *(entry for entry in gate.allowlist if "@" not in entry))):
-        return Passed()
+        return []
     else:
         summary = f"{header_from} is not on the {_list_name(gate)}"
     finding = Finding("gate", gate.action, "sender_gate", summary, address=header_from)
-    return _strongest([_Objection(gate.action, HoldReason("gate", SENDER, summary), (finding,))], (), {})
+    return [_Objection(gate.action, HoldReason("gate", SENDER, summary), (finding,))]
+
+
+def _scan(scan: Scanned | None) -> list[_Objection]:
+    if scan is None or scan.reason is None or scan.finding is None:
+        return []
+    return [_Objection(scan.action, scan.reason, (scan.finding,))]
+
+
+def _merely_noticed(scan: Scanned | None) -> tuple[Finding, ...]:
+    return () if scan is None or scan.reason is not None or scan.finding is None else (scan.finding,)
 
 
 def _strongest(
     objections: Sequence[_Objection], noted: tuple[Finding, ...], classes: Mapping[str, str]
 ) -> Passed | Held | Blocked:
     if not objections:
-        return Passed(classes=classes)
+        return Passed(classes=classes, findings=noted)
     # The first of the strongest: the order in which they were raised is that of importance.
-    worst = max(objections, key=lambda objection: _STRENGTH[objection.action])
+    worst = max(objections, key=lambda objection: SEVERITY[objection.action])
     findings = (*(finding for objection in objections for finding in objection.findings), *noted)
     if worst.action == "block":
-        return Blocked(worst.reason.summary, "gate", findings)
+        return Blocked(worst.reason.summary, "scan" if worst.reason.type == "scan" else "gate", findings)
     if worst.action == "review":
         return Held(worst.reason, findings, classes)
-    return Passed(worst.reason.summary, classes)
+    return Passed(worst.reason.summary, classes, findings)
 
 
 def _loop(hops: int, most: int) -> _Objection:

@@ -21,6 +21,7 @@ __all__ = [
     "auth_headers",
     "body_hash",
     "event_id",
+    "internal_signature",
     "key_hash",
     "open_token",
     "signed_token",
@@ -191,6 +192,11 @@ def open_token(secrets: Iterable[str], token: str, *, purpose: str = "") -> str 
         if hmac.compare_digest(hmac.digest(secret.encode(), message, "sha256"), offered):
             return payload
     return None
+
+
+def internal_signature(secret: str, body: bytes) -> str:
+    """The value of `X-E2A-Internal-Signature`, by which the operator's own programs prove themselves."""
+    return _hex_mac(secret, body)
 
 
 def unsubscribe_token(secret: str, user: str, agent: str, recipient: str) -> str:

@@ -1,25 +1,18 @@
-"""Which mails belong together: canonical Message-ID keys and the rule that picks a conversation.
+"""Which mails belong together: canonical Message-ID keys and the rule that picks a thread.
 
 Subjects, participants and dates never decide (contract: behaviour-inbound 1.9, behaviour-post-ga 13.4).
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Final, TypeAlias
-
-from attrs import frozen
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 __all__ = [
     "MAX_CANDIDATES",
-    "Begin",
-    "Decision",
-    "Join",
-    "Match",
     "candidates",
-    "conversation_for",
     "message_id_key",
     "message_id_keys",
+    "strict_message_id_keys",
     "thread_for",
 ]
 
@@ -32,6 +25,7 @@ MAX_ID: Final = 998
 _LEFT: Final = r'(?:[^\s\x00-\x1f\x7f<>@"\\()\[\],;]{1,900}+|"(?:[^"\\\s\x00-\x1f\x7f<>]|\\[\x21-\x7e]){1,900}+")'
 _RIGHT: Final = r"(?:[^\s\x00-\x1f\x7f<>@\"\\()\[\],;]{1,255}+|\[[^\s\x00-\x1f\x7f<>\[\]\\]{1,255}+\])"
 _MSG_ID: Final = re.compile(f"<({_LEFT})@({_RIGHT})>")
+_ONLY_MSG_IDS: Final = re.compile(f"(?:[ \\t]*+<{_LEFT}@{_RIGHT}>)*+[ \\t]*+")
 _BRACKETED: Final = re.compile(r"<[^<>]{1,1100}+>")
 
 
@@ -56,59 +50,32 @@ def message_id_keys(value: str) -> tuple[str, ...]:
     return tuple(keys[-MAX_CANDIDATES:])
 
 
+def strict_message_id_keys(value: str) -> tuple[str, ...]:
+    """The same of a field that holds msg-ids and nothing else; of every other field there are none.
+
+    A thread is told apart by these alone: what one reader could split differently from another names nobody's
+    (contract: behaviour-post-ga 13.4).
+    """
+    return message_id_keys(value) if _ONLY_MSG_IDS.fullmatch(value) else ()
+
+
 def candidates(in_reply_to: Sequence[str], references: Sequence[str]) -> tuple[str, ...]:
     """The keys to look for, nearest ancestor first: In-Reply-To from right to left, then References."""
     ordered = dict.fromkeys([*reversed(in_reply_to), *reversed(references)])
     return tuple(ordered)[:MAX_CANDIDATES]
 
 
-@frozen
-class Match:
-    """A stored mail of the same agent whose key is among the candidates."""
-
-    key: str
-    message_id: str
-    created_at: datetime
-    conversation_id: str | None = None
-    thread_id: str | None = None
-
-
-@frozen
-class Join:
-    """The mail belongs to this conversation."""
-
-    conversation_id: str
-
-
-@frozen
-class Begin:
-    """The mail begins a conversation of its own."""
-
-
-Decision: TypeAlias = Join | Begin
-
-
-def conversation_for(matches: Iterable[Match]) -> Decision:
-    """The newest match that has a conversation decides; equal times by the greater message id."""
-    found = [match for match in matches if match.conversation_id]
-    if not found:
-        return Begin()
-    newest = max(found, key=lambda match: (match.created_at, match.message_id))
-    assert newest.conversation_id is not None
-    return Join(newest.conversation_id)
-
-
-def thread_for(keys: Sequence[str], matches: Iterable[Match]) -> str | None:
+def thread_for(keys: Iterable[str], threads: Mapping[str, Collection[str]]) -> str | None:
     """The thread of the first candidate whose matches all agree, or None to start one.
 
     A candidate without a threaded match, or with matches in several threads, is skipped
     (contract: behaviour-post-ga 13.4).
+
+    Args:
+        keys: nearest ancestor first.
+        threads: in which threads the mails under a key are; those in none are left out.
     """
-    threads: dict[str, set[str]] = {}
-    for match in matches:
-        if match.thread_id:
-            threads.setdefault(match.key, set()).add(match.thread_id)
     for key in keys:
-        if len(agreed := threads.get(key, set())) == 1:
-            return next(iter(agreed))
+        if len(agreed := set(threads.get(key, ()))) == 1:
+            return agreed.pop()
     return None

@@ -1,7 +1,7 @@
 """The daemon: how the rooms are put together, started, watched and stopped.
 
 - `tree` is the nursery tree of one process and the only place that builds collaborators.
-- `settings` says to the rooms below what the configuration means to them.
+- `settings` says to the rooms below what the configuration means to them; `telling` says who hears of new mail.
 - `processes` supervises several of them, over a `lifeline` each.
 - `systemd` speaks to the service manager, `signals` turns SIGTERM and SIGINT into an event.
 - `operate` has what an operator does without a running daemon; `collector` sets the collector of garbage.

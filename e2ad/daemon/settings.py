@@ -7,12 +7,13 @@ from typing import Literal
 import attrs
 
 from e2ad.config import Config
+from e2ad.core.identity import SigningKey
 from e2ad.mailauth.authenticator import AuthenticationSettings
 from e2ad.mailauth.resolver import ResolverSettings
 from e2ad.smtp.client import RelaySettings
 from e2ad.smtp.server import SmtpSettings
 
-__all__ = ["authentication_settings", "relay_settings", "resolver_settings", "smtp_settings"]
+__all__ = ["authentication_settings", "identity_key", "relay_settings", "resolver_settings", "smtp_settings"]
 
 
 def smtp_settings(config: Config) -> SmtpSettings:
@@ -51,6 +52,18 @@ def relay_settings(config: Config) -> RelaySettings:
         max_connections=relay.max_connections,
         ca_file=Path(relay.ca_file) if relay.ca_file else None,
     )
+
+
+def identity_key(config: Config) -> SigningKey | None:
+    """What agents' tokens are signed with.
+
+    Raises:
+        OSError, ValueError: the file has changed since it was looked at.
+    """
+    identity = config.identity
+    if not identity.private_key_file:
+        return None
+    return SigningKey.read(Path(identity.private_key_file).read_bytes(), identity.key_id)
 
 
 def resolver_settings(config: Config) -> ResolverSettings:

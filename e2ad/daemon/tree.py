@@ -22,7 +22,8 @@ from e2ad.api.services import Services
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.daemon import operate, systemd
-from e2ad.daemon.settings import authentication_settings, relay_settings, resolver_settings, smtp_settings
+from e2ad.daemon.settings import authentication_settings, identity_key, relay_settings, resolver_settings, smtp_settings
+from e2ad.daemon.telling import telling
 from e2ad.dashboard.views import build_dashboard
 from e2ad.delivery.egress import Egress
 from e2ad.delivery.hub import Hub
@@ -33,9 +34,10 @@ from e2ad.gateway.acceptance import from_domain_of
 from e2ad.gateway.directory import Directory
 from e2ad.gateway.feedback import Feedback
 from e2ad.gateway.inside import InsideMail
-from e2ad.gateway.intake import Intake, StoredArrival
+from e2ad.gateway.intake import Intake
 from e2ad.gateway.limits import RateLimits
 from e2ad.gateway.receive import Receiver
+from e2ad.gateway.screening import Screener
 from e2ad.gateway.signing_keys import SigningKeys
 from e2ad.listeners import open_listeners
 from e2ad.mailauth.authenticator import Authenticator
@@ -51,6 +53,8 @@ from e2ad.workers.contents import ByteBudget, StoredContents
 from e2ad.workers.dispatch_relay import Upstream
 from e2ad.workers.dispatcher import Dispatcher
 from e2ad.workers.expiry import Expiry
+from e2ad.workers.indexing import Indexer
+from e2ad.workers.screening import ScreeningWorker
 
 __all__ = ["ROLES", "CannotListen", "Doors", "graces", "serve", "url_of"]
 
@@ -144,6 +148,7 @@ class _House:
     relay: Relay | None
     signing_keys: SigningKeys
     dispatcher: Dispatcher
+    screening: ScreeningWorker
     poster: Poster
     services: Services
     stream_handler: stream.StreamHandler
@@ -163,20 +168,17 @@ class _House:
         poster = Poster(egress)
         webhooks = runner.Runner(database, Webhooks(poster, keys, contents), config.webhooks)
         directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
-
-        def on_stored(arrivals: Sequence[StoredArrival]) -> None:
-            hub.publish(
-                arrival.stream_event()
-                for arrival in arrivals
-                if arrival.is_announced and hub.wants(arrival.message.account_id)
-            )
-            if any(arrival.deliveries for arrival in arrivals):
-                webhooks.kick(arrival.message.event_id for arrival in arrivals)
-
-        intake = Intake(database, outbox=config.features.outbox, on_stored=on_stored, on_usage=directory.used)
+        screener = Screener.of(config)
+        screening = ScreeningWorker.of(database, config, egress)
+        intake = Intake(
+            database,
+            outbox=config.features.outbox,
+            on_stored=telling(hub, webhooks, screening),
+            on_usage=directory.used,
+        )
         relay = Relay(relay_settings(config)) if config.relay.host else None
         signing_keys = SigningKeys(database, keys)
-        inside = InsideMail(directory, intake, config.smtp.domain, config.smtp.max_received_fields)
+        inside = InsideMail(directory, intake, config.smtp.domain, config.smtp.max_received_fields, screener)
         upstream = Upstream(relay, signing_keys, config.relay.host)
         dispatcher = Dispatcher(database, config, inside=inside, upstream=upstream, limits=RateLimits(database))
         closing = trio.Event()
@@ -190,6 +192,7 @@ class _House:
             fresh_dns=Resolver(attrs.evolve(asking, max_ttl_seconds=0, negative_ttl_seconds=0)),
             draining=closing.is_set,
             courier=dispatcher,
+            identity_key=identity_key(config),
         )
         return cls(
             config=config,
@@ -205,6 +208,7 @@ class _House:
             relay=relay,
             signing_keys=signing_keys,
             dispatcher=dispatcher,
+            screening=screening,
             poster=poster,
             services=services,
             stream_handler=stream.StreamHandler(services, hub),
@@ -250,8 +254,12 @@ async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nur
         if house.relay is not None:
             await nursery.start(supervise, PATIENT, "relay", house.relay.run)
         await nursery.start(_until_dispatched, house)
+        await nursery.start(supervise, PATIENT, "screening", house.screening.run, house.closing)
         expiry = Expiry(house.database, lambda: deciding(house.services).reviews, house.dispatcher)
         await nursery.start(supervise, PATIENT, "expiry", expiry.run, house.config.gate.sweep_seconds)
+        indexer = Indexer(house.database)
+        house.listener.subscribe("e2ad_events", indexer.hear_notification)
+        await nursery.start(supervise, PATIENT, "indexer", indexer.run)
         await nursery.start(
             supervise, PATIENT, "sweeps", partial(sweeps.run, house.database, house.config, house.services.fresh_dns)
         )
@@ -282,14 +290,17 @@ async def _until_dispatched(house: _House, *, task_status: trio.TaskStatus[None]
 
 def _subscribe(house: _House, roles: frozenset[str]) -> None:
     """Who hears what. A notification is a hint; each of them also looks by itself from time to time."""
-    listener, access = house.listener, house.services.access
+    listener, access, sessions = house.listener, house.services.access, house.services.sessions
     listener.subscribe("e2ad_agents", house.directory.forget)
     listener.subscribe("e2ad_agents", access.forget_agent)
     listener.subscribe("e2ad_accounts", access.forget)
+    listener.subscribe("e2ad_accounts", sessions.forget)
+    listener.subscribe("e2ad_accounts", house.directory.forget_account)
     listener.subscribe("e2ad_accounts", house.hub.forget_account)
     listener.subscribe("e2ad_events", house.hub.hear)
     listener.on_gap(house.directory.clear)
     listener.on_gap(access.clear)
+    listener.on_gap(sessions.clear)
     listener.on_gap(house.hub.scan)
     if "http" in roles:
         listener.subscribe("e2ad_agents", house.stream_handler.doubt_agent)
@@ -341,6 +352,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
             house.authenticator,
             house.intake,
             max_received_fields=config.smtp.max_received_fields,
+            screener=Screener.of(config),
             feedback=Feedback.build(
                 house.database,
                 domains=(from_domain_of(config), config.shared_domain),
@@ -353,6 +365,7 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
         await nursery.start(
             supervise, FATAL, "smtp", smtp_server.serve, smtp_settings(config), receiver, listeners, closing
         )
+        house.services.smtp_address = smtp
     return Doors(smtp, http, dashboard)
 
 

@@ -1,7 +1,8 @@
 """The verbs: what e2ad does when somebody asks, each in one transaction, the same for whoever asks.
 
 - Mail in: `receive` is what the SMTP server talks to, `directory` knows whom an address leads to,
-  `arrivals` makes of a mail the message of each recipient, `intake` commits many at once.
+  `arrivals` makes of a mail the message of each recipient, `intake` commits many at once, `continuing` says what
+  each of them continues. `screening` looks at what mails say, and `screened` settles those that waited for a model.
 - What comes back: `return_paths` (an address for each message), `feedback` (a report by mail changes the state of
   recipients), `bounce_rules` (what its words mean), `provider_feedback` (the same from Amazon SES).
 - Mail out: `sending` has the verbs, `drafting` the rules of a request, `acceptance` the write that makes a mail
@@ -14,12 +15,21 @@
   when it says no) with `notices` (the mail that asks), `reviews` (approve, reject, edit, expire) with `edits`, and
   `deciding` (the same for whoever is asked by a person). `announcements` is what is told of mail in, held mail
   included, and `told` how events show the ledger.
-- Resources: `accounts`, `agents`, `messages`, `conversations`, `webhooks`, `events`, `signing_secrets`.
+- `metrics`: what became of the messages of a window, counted.
+- Whole accounts: `exports` (all that is stored, as a stream) and `closing` (deleting it in steps).
+- Resources: `accounts`, `agents`, `messages`, `conversations`, `templates`, `webhooks`, `events`, `signing_secrets`,
+  `contacts` (whom an account deals with) and `engagements` (how each agent stands with them).
 - Domains: `domains` (claim, verify, rotate, delete), `domain_checks` (asking the DNS), `domain_sweeps` (asking
   again from time to time, expiry), `signing_keys` (DKIM keys: made, sealed, opened for whoever signs).
-- Who and how often: `access` (a credential becomes a `Principal`), `limits` (rates that hold across
-  processes), `idempotency` (the same request twice is one effect).
-- `mint`: ids, secrets and the time of day.
+- Programs that people let in: `oauth` (codes, tokens, grants), `oauth_clients` (who they are), `oauth_consent` (what
+  a person may answer), `oauth_access` (their tokens as credentials).
+- Who and how often: `access` (a credential becomes a `Principal` of `principals`), `api_keys`, `identity` (tokens of
+  agents), `sign_in` and `sessions` (people with a browser), what is `remembered` of all that, `limits` (rates that
+  hold across processes), `idempotency` (the same
+  request twice is one effect).
+- `remarks`: what people tell the operator.
+- Reading: `searching` (why a search found a message), `model_view` (a message for a language model).
+- `selftest`: is the door for mail open; `mint`: ids, secrets and the time of day.
 
 Rules. Both APIs and the commands are translators to these; no rule lives in a translator. What asks the
 outside (a URL's host, an MX record) is asked before the transaction is opened. Who writes agents,

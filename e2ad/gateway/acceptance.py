@@ -28,7 +28,7 @@ from e2ad.gateway.facts import transition_id
 from e2ad.gateway.quotas import Quotas
 from e2ad.storage import sending as table
 from e2ad.storage.pool import Executor
-from e2ad.storage.sending import NewSubmission, Overdrawn, Recipient, Survey
+from e2ad.storage.sending import NewSubmission, Overdrawn, Recipient, Survey, Thread
 
 __all__ = [
     "Acceptance",
@@ -39,6 +39,7 @@ __all__ = [
     "is_loopback",
     "off_loop",
     "survey",
+    "thread_of",
 ]
 
 T = TypeVar("T")
@@ -95,6 +96,14 @@ async def off_loop(work: Callable[[], T], size: int) -> T:
 def is_loopback(draft: Draft) -> bool:
     """Does the agent write to itself alone (contract: loopback)? The platform's test mail takes the usual way."""
     return draft.is_loopback and draft.kind is not MessageType.TEST
+
+
+def thread_of(draft: Draft, thread_id: str | None) -> Thread:
+    """An answer is in the thread of what it answers, `thread_id`; whatever else is sent begins one."""
+    parent_id = draft.parent_id if draft.kind is MessageType.REPLY else None
+    if parent_id is None:
+        return Thread(mint.new_id("thr_"))
+    return Thread(thread_id or mint.new_id("thr_"), parent_id, adopts=thread_id is None)
 
 
 @frozen
@@ -179,6 +188,7 @@ class Acceptance:
         flag_reason: str | None = None,
         classes: Mapping[str, str] | None = None,
         threaded: bool = False,
+        thread_id: str | None = None,
     ) -> Prepared:
         """Compose a draft and settle all that its row says. Touches no database.
 
@@ -188,6 +198,7 @@ class Acceptance:
             flag_reason: set where the gate lets it pass and marks it.
             classes: provenance by address.
             threaded: its caller named the conversation; where neither this nor `held` is so, it is a new one.
+            thread_id: of the mail that it answers. What was held is in a thread already and stays there.
         """
         at = mint.now()
         if draft.send_at is not None and draft.send_at <= at:
@@ -217,6 +228,7 @@ class Acceptance:
             return_token=token,
             recipients=_recipients(draft, survey, classes or {}),
             transitions=_transitions(message_id, loopback=loopback),
+            thread=thread_of(draft, thread_id),
             token_sha256=hashlib.sha256(link_token.encode()).digest() if link_token else None,
             max_messages_month=self.quotas.month(survey),
             max_messages_day=self.quotas.day(survey),

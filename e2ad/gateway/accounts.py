@@ -6,15 +6,13 @@ from attrs import frozen
 
 from e2ad.core.errors import InvalidDomain, ReservedDomain
 from e2ad.core.sealing import KeyRing
-from e2ad.core.signing import key_hash
 from e2ad.core.slug import agent_mailbox, domain_name
-from e2ad.gateway import signing_secrets
-from e2ad.gateway.access import ACCOUNT_KEY, KEY_PREFIX_CHARACTERS
-from e2ad.gateway.mint import new_id, new_secret
+from e2ad.gateway import api_keys, signing_secrets
+from e2ad.gateway.mint import new_id
 from e2ad.gateway.signing_keys import keep_keys
 from e2ad.storage import accounts as storage
 from e2ad.storage import founding
-from e2ad.storage.accounts import Account, NewKey
+from e2ad.storage.accounts import Account
 from e2ad.storage.pool import Database, Executor
 
 __all__ = ["BOOTSTRAP_NAME", "Founded", "bootstrap", "found", "keep_from_domain", "keep_shared_domain"]
@@ -42,23 +40,10 @@ async def bootstrap(database: Database, keys: KeyRing, email: str, name: str = B
     Cancellation: before COMMIT nothing is kept.
     """
     address = str(agent_mailbox(email))
-    key = new_secret(ACCOUNT_KEY)
     async with database.transaction() as transaction:
         account = await found(transaction, keys, address, name)
-        await storage.insert_key(
-            transaction,
-            NewKey(
-                account_id=account.id,
-                id=new_id("apk_"),
-                name=name,
-                key_hash=key_hash(key),
-                key_prefix=key[:KEY_PREFIX_CHARACTERS],
-                scope="account",
-                agent_email=None,
-                expires_at=None,
-            ),
-        )
-    return Founded(account.id, account.email, key)
+        minted = await api_keys.mint(transaction, account.id, name)
+    return Founded(account.id, account.email, minted.key)
 
 
 async def found(transaction: Executor, keys: KeyRing, email: str, name: str) -> Account:

@@ -114,6 +114,14 @@ class Directory:
         for address in [address for address in self._cache if address.endswith(domain)]:
             del self._cache[address]
 
+    def forget_account(self, account_id: str) -> None:
+        """What an account may have was changed (NOTIFY `e2ad_accounts`)."""
+        self._generation += 1
+        self._usage.pop(account_id, None)
+        for address, cached in list(self._cache.items()):
+            if cached.found is not None and cached.found.entry.account_id == account_id:
+                del self._cache[address]
+
     def clear(self) -> None:
         """Notifications may have been lost: forget everything."""
         self.forget("*")

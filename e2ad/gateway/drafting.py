@@ -6,7 +6,7 @@ a rule has no effect at all.
 
 import binascii
 from base64 import b64decode
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ from e2ad.core.errors import (
     InvalidRequest,
     MessageNotYetDelivered,
     PayloadTooLarge,
-    TemplateNotFound,
 )
 from e2ad.core.message import EntityType
 from e2ad.core.outbound import Draft, DraftAttachment, MessageType
@@ -40,6 +39,7 @@ __all__ = [
     "send_draft",
     "sized",
     "test_draft",
+    "wants_template",
 ]
 
 MAX_SUBJECT: Final = 2000
@@ -75,7 +75,8 @@ class Wish:
         conversation_id: "" where the caller names none.
         send_at: None for now.
         reply_all, quote_history: of answers.
-        template_data: whether variables came along.
+        template_id, template_alias: the template that the words come from, by one of the two.
+        template_data: values for it; None where none came along.
     """
 
     to: Sequence[str] = ()
@@ -93,21 +94,36 @@ class Wish:
     quote_history: bool = False
     template_id: str = ""
     template_alias: str = ""
-    template_data: bool = False
+    template_data: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+def wants_template(wish: Wish) -> bool:
+    """Whether the words of a mail come from a template.
+
+    Raises:
+        InvalidRequest: from two, or from one and from the request besides; or there are values for none.
+    """
+    if not (wish.template_id or wish.template_alias):
+        if wish.template_data is not None:
+            raise InvalidRequest("template_data needs template_id or template_alias")
+        return False
+    if wish.template_id and wish.template_alias:
+        raise InvalidRequest("give template_id or template_alias, not both")
+    if wish.subject or wish.text or wish.html:
+        raise InvalidRequest("a template excludes literal subject, text and html")
+    return True
 
 
 def send_draft(wish: Wish, agent_email: str, *, own: Collection[str], at: datetime) -> Draft:
-    """A fresh mail.
+    """A fresh mail; the words of a template are in the wish by now.
 
     Args:
         own: the agent's addresses, which are left out of Cc and Bcc.
         at: now.
 
     Raises:
-        TemplateNotFound: it refers to a template, and none is stored.
         InvalidRequest, InvalidRecipient, TooManyRecipients, InvalidAttachment, PayloadTooLarge: see the rules.
     """
-    _refuse_template(wish)
     if not wish.subject.strip():
         raise InvalidRequest("subject is required")
     if not wish.text.strip():
@@ -219,18 +235,6 @@ def parent_is_answerable(parent: Parent) -> None:
         raise BlockedByPolicy(
             f"the mail was written by a machine ({parent.automation}): it is not answered, so that no loop begins"
         )
-
-
-def _refuse_template(wish: Wish) -> None:
-    if not (wish.template_id or wish.template_alias):
-        if wish.template_data:
-            raise InvalidRequest("template_data needs template_id or template_alias")
-        return
-    if wish.template_id and wish.template_alias:
-        raise InvalidRequest("give template_id or template_alias, not both")
-    if wish.subject or wish.text or wish.html:
-        raise InvalidRequest("a template excludes literal subject, text and html")
-    raise TemplateNotFound
 
 
 def _refuse_undelivered(parent: Parent) -> None:

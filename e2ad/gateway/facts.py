@@ -114,6 +114,7 @@ class Standing:
     changed: dict[str, RecipientRow] = field(factory=dict)
     transitions: list[Transition] = field(factory=list)
     suppressing: list[Suppressing] = field(factory=list)
+    taken_before: set[str] = field(factory=set)
     _told: list[tuple[RecipientRow, Change]] = field(factory=list)
     _release: Release | None = None
     _failure: Change | None = None
@@ -140,6 +141,11 @@ class Standing:
             if self._rises(old, change.status) and (held or change.status is _SENT):
                 self._apply(report, change)
         return held
+
+    @property
+    def newly_taken(self) -> list[RecipientRow]:
+        """The recipients for whom the next server has the mail since now."""
+        return [row for row in self.changed.values() if row.status in _TAKEN and row.address not in self.taken_before]
 
     @property
     def is_changed(self) -> bool:
@@ -238,6 +244,8 @@ class Standing:
         row = RecipientRow(
             mail.account_id, mail.message_id, change.address, new.value, change.smtp_code, change.enhanced, detail
         )
+        if change.address not in self.changed and self.rows[change.address].status in _TAKEN:
+            self.taken_before.add(change.address)
         self.rows[change.address] = self.changed[change.address] = row
         self._detail = detail or self._detail
         if new is _FAILED or new is _BOUNCED:

@@ -1,26 +1,31 @@
 """The gate of mail out: what the owner's policy says of one draft, before it is accepted.
 
-The judgement itself is pure (`core.policy`); here is what it has to know of the past: where
-each recipient is known from. That is asked only where the policy could make something of it.
+The judgement itself is pure (`core.policy`); here is what it has to know: where each recipient is known from, which
+is asked only where the policy could make something of it, and what the content looks like, where the owner asked
+for that.
 """
 
 from e2ad.core.outbound import Draft
 from e2ad.core.policy import Blocked, Held, Passed, asks_provenance, judge_outbound
 from e2ad.core.provenance import Sighting
 from e2ad.gateway import provenance
+from e2ad.gateway.screening import OFF, Screener
 from e2ad.storage.pool import Executor
 from e2ad.storage.sending import Survey
 
 __all__ = ["Blocked", "Held", "Passed", "judge"]
 
 
-async def judge(executor: Executor, survey: Survey, draft: Draft, *, max_agent_hops: int) -> Passed | Held | Blocked:
+async def judge(
+    executor: Executor, survey: Survey, draft: Draft, *, max_agent_hops: int, screener: Screener = OFF
+) -> Passed | Held | Blocked:
     """May this draft leave, does a person decide, or is it refused?
 
     Args:
         survey: of the agent and its recipients.
         draft: with its conversation, parent and `hops` set.
         max_agent_hops: `config.gate.max_agent_hops`.
+        screener: whether content is looked at.
 
     Raises:
         Unavailable: the database does not answer.
@@ -42,4 +47,5 @@ async def judge(executor: Executor, survey: Survey, draft: Draft, *, max_agent_h
         sightings,
         own_domains=(survey.domain, survey.registered_domain),
         max_agent_hops=max_agent_hops,
+        scan=await screener.draft(draft, survey.protection.outbound.sensitivity),
     )

@@ -5,6 +5,7 @@ happens in the caller's transaction, so that a mail is either held with all that
 event and the mail to the owner included, or not at all.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,22 +13,24 @@ from attrs import evolve, field, frozen
 
 from e2ad.config import Config
 from e2ad.core import events, signing
+from e2ad.core.findings import Finding
+from e2ad.core.findings import notices as noticed
 from e2ad.core.outbound import Draft, MessageType, encode_draft, sha256_of
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway import mint, notices
-from e2ad.gateway.acceptance import from_domain_of, is_loopback
+from e2ad.gateway.acceptance import from_domain_of, is_loopback, thread_of
 from e2ad.gateway.announcements import findings_json, reason_json
 from e2ad.gateway.gate import Blocked, Held
 from e2ad.gateway.told import told
 from e2ad.storage import holds as storage
-from e2ad.storage import ledger, outbox
+from e2ad.storage import ledger, outbox, protection_events
 from e2ad.storage.holds import NewHold, NewNotice
 from e2ad.storage.ledger import Transition
 from e2ad.storage.outbox import NewEvent
 from e2ad.storage.pool import Executor
 from e2ad.storage.sending import Survey
 
-__all__ = ["Desk", "block", "flag", "hold"]
+__all__ = ["Desk", "block", "flag", "hold", "note"]
 
 
 @frozen
@@ -61,6 +64,7 @@ async def hold(
     message_id: str,
     desk: Desk,
     threaded: bool | None = None,
+    thread_id: str | None = None,
 ) -> datetime:
     """Keep a draft until a person decides, with the event and the mail that ask for it.
 
@@ -68,6 +72,7 @@ async def hold(
         executor: a transaction; the caller settles its own things in it and commits.
         draft: with its conversation set.
         threaded: whether the conversation was named or continued; by default that of a reply.
+        thread_id: of the mail that it answers.
 
     Returns:
         When the hold runs out.
@@ -88,6 +93,7 @@ async def hold(
         on_expiry=settings.on_expiry,
         method="loopback" if is_loopback(draft) else "smtp",
         threaded=draft.kind is MessageType.REPLY if threaded is None else threaded,
+        thread=thread_of(draft, thread_id),
         at=at,
         expires_at=at + timedelta(seconds=settings.ttl_seconds),
         notice=None,
@@ -106,6 +112,7 @@ async def hold(
         correlation_ids={"event_id": event_id},
     )
     await ledger.append(executor, [created])
+    await note(executor, survey, message_id, verdict.findings)
     data = _request(new, verdict, created)
     await outbox.emit(
         executor, [_event(survey, draft, "email.review_requested", event_id, message_id, at, data)], outbox=desk.outbox
@@ -135,6 +142,7 @@ async def block(executor: Executor, survey: Survey, draft: Draft, verdict: Block
         "reason": verdict.reason,
         "reason_source": verdict.source,
     }
+    await note(executor, survey, reference, verdict.findings)
     await outbox.emit(
         executor, [_event(survey, draft, "email.blocked", event_id, reference, at, data)], outbox=desk.outbox
     )
@@ -167,6 +175,19 @@ async def flag(executor: Executor, survey: Survey, draft: Draft, reason: str, *,
     }
     await outbox.emit(
         executor, [_event(survey, draft, "email.flagged", event_id, message_id, at, data)], outbox=desk.outbox
+    )
+
+
+async def note(executor: Executor, survey: Survey, message_id: str, findings: Sequence[Finding]) -> None:
+    """Keep what led somewhere, and what a scan noticed of a draft that leaves nevertheless.
+
+    Args:
+        executor: the transaction of what it led to.
+        message_id: of the message, or the reference of a draft that was refused.
+    """
+    rows = noticed(message_id, "outbound", findings)
+    await protection_events.record(
+        executor, survey.account_id, survey.agent_email, message_id, "outbound", rows, mint.now()
     )
 
 

@@ -24,9 +24,11 @@ from e2ad.core.authentication import (
     SpfStatus,
 )
 from e2ad.core.message import Envelope, ParsedMessage, Peer, Recipient
+from e2ad.core.screening import Screening, screen
 from e2ad.gateway.arrivals import Incoming, Inside
 from e2ad.gateway.directory import Directory
 from e2ad.gateway.intake import Intake
+from e2ad.gateway.screening import LARGE_OCTETS, OFF, Screener, mail_material
 
 __all__ = ["InsideMail", "InsideOutcome", "Later", "Taken", "TurnedAway", "evidence"]
 
@@ -86,12 +88,14 @@ class InsideMail:
         intake: the group commit.
         helo: our own name.
         max_received_fields: a mail with more trace fields goes round in circles (RFC 5321 section 6.3).
+        screener: whether content is looked at.
     """
 
     _directory: Directory
     _intake: Intake
     _helo: str
     _max_received_fields: int
+    _screener: Screener = OFF
     _limiter: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(2))
 
     async def serves(self, address: str) -> bool:
@@ -134,13 +138,22 @@ class InsideMail:
                 outcomes[address] = _trouble(error)
         if not found:
             return outcomes
-        parsed, sha256 = await self._read(content)
+        parsed, sha256, seen = await self._read(content, looks=self._screener.looks_at(found.values()))
         if parsed.received_count > self._max_received_fields:
             return outcomes | dict.fromkeys(found, _trouble(errors.TooManyHops()))
         peer = Peer("127.0.0.1", 0, self._helo, "inside")
         envelope = Envelope(peer, parse_mailbox(sender), tuple(found.values()), smtputf8=smtputf8)
         authentication = evidence(None if parsed.author is None else parsed.author.domain)
-        shared = Incoming.of(envelope, content, sha256, parsed, authentication, inside=inside)
+        shared = Incoming.of(
+            envelope,
+            content,
+            sha256,
+            parsed,
+            authentication,
+            inside=inside,
+            screening=seen,
+            asks_model=self._screener.asks_model,
+        )
         return outcomes | await self._store(shared, found)
 
     async def _store(self, shared: Incoming, found: Mapping[str, Recipient]) -> dict[str, InsideOutcome]:
@@ -158,11 +171,12 @@ class InsideMail:
             outcomes |= await self._store(shared, {address: recipient})
         return outcomes
 
-    async def _read(self, content: bytes) -> tuple[ParsedMessage, bytes]:
-        def work() -> tuple[ParsedMessage, bytes]:
-            return mime.parse(content), hashlib.sha256(content).digest()
+    async def _read(self, content: bytes, *, looks: bool) -> tuple[ParsedMessage, bytes, Screening | None]:
+        def work() -> tuple[ParsedMessage, bytes, Screening | None]:
+            parsed = mime.parse(content)
+            return parsed, hashlib.sha256(content).digest(), screen(mail_material(parsed)) if looks else None
 
-        if len(content) <= LARGE_BYTES:
+        if len(content) <= (LARGE_OCTETS if looks else LARGE_BYTES):
             return work()
         return await trio.to_thread.run_sync(work, limiter=self._limiter)
 

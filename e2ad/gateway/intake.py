@@ -1,47 +1,38 @@
 """Group commit: many sessions hand in mail, one task commits it in batches.
 
-While one commit is on its way the next batch gathers, so the more there is to do the
+What is known of a batch's mails is looked up for all of them at once; then each is judged, and all are stored in
+one statement. While one commit is on its way the next batch gathers, so the more there is to do the
 cheaper each message becomes. A sender is answered only after the commit that holds its mail.
 A message that cannot be stored fails alone: a failed batch is retried one mail at a time.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import attrs
 import msgspec
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from e2ad import maillog
-from e2ad.core import errors, events
+from e2ad.core import errors
+from e2ad.core.continuity import Known
 from e2ad.core.delivery import CarriedMessage, StreamEvent
 from e2ad.core.signing import Verdict
+from e2ad.gateway.continuing import Arrival, Found, found_of
 from e2ad.storage import intake as storage
-from e2ad.storage.intake import NewMessage, Reference, Stored
+from e2ad.storage.intake import Knowledge, NewMessage, Reference, Sender, Stored
 from e2ad.storage.pool import Database
 
-__all__ = ["Arrival", "Intake", "StoredArrival"]
+__all__ = ["Arrival", "Found", "Intake", "StoredArrival"]
 
 log = structlog.get_logger("e2ad.gateway")
 
 MAX_MESSAGES = 64
 MAX_BYTES = 16 * 1024 * 1024
 MAX_WAITING = 1024
-
-
-@frozen
-class Arrival:
-    """One mail for one agent, ready to be stored but for its conversation.
-
-    `data` is the event's payload, `flag_data` that of the second event of marked mail; when the mail turns
-    out to continue a conversation, its id is added and the envelopes are written again.
-    """
-
-    message: NewMessage
-    data: Mapping[str, Any]
-    flag_data: Mapping[str, Any] | None = None
+MAX_FAMILIAR = 4096
+FAMILIAR_SECONDS = 60.0
 
 
 @frozen
@@ -55,6 +46,11 @@ class StoredArrival:
     def is_announced(self) -> bool:
         """Does the agent hear of it? Mail that the gate keeps back stays hidden."""
         return self.message.event_type == "email.received"
+
+    @property
+    def waits(self) -> bool:
+        """Does it wait for the word of the model?"""
+        return self.message.review_status == "pending_screening"
 
     def stream_event(self) -> StreamEvent:
         """The same as the hub's sockets are told."""
@@ -129,6 +125,7 @@ class Intake:
         self._outbox = outbox
         self._on_stored = on_stored
         self._on_usage = on_usage
+        self._familiar = _Familiar()
         self._send, self._receive = trio.open_memory_channel[_Submission](MAX_WAITING)
 
     async def submit(self, arrivals: Sequence[Arrival]) -> tuple[str, ...]:
@@ -146,7 +143,7 @@ class Intake:
             What still waits for its turn is let go at once: while the database stands still, mails that
             nobody waits for must not fill the memory, nor be stored before those that somebody does.
         """
-        submission = _Submission(tuple(arrivals), sum(arrival.message.size for arrival in arrivals))
+        submission = _Submission(tuple(arrivals), sum(arrival.size for arrival in arrivals))
         await self._send.send(submission)
         try:
             await submission.done.wait()
@@ -195,7 +192,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - whatever one mail does to the database, the others are stored
             if len(batch) == 1:
                 for arrival in batch[0].arrivals[:1]:
-                    maillog.intake_poisoned(arrival.message.id, error)
+                    maillog.intake_poisoned(arrival.id, error)
                 _finish(batch[0], error=error)
                 return
             maillog.intake_failed(len(batch), error)
@@ -205,12 +202,15 @@ class Intake:
 
     async def _store(self, batch: Sequence[_Submission]) -> None:
         arrivals = [arrival for submission in batch for arrival in submission.arrivals]
-        messages, repeats = _distinct(await self._threaded(arrivals))
+        knowledge = await self._look_up(arrivals)
+        found = found_of(arrivals, knowledge)
+        messages, repeats = _distinct([arrival.judge(one) for arrival, one in zip(arrivals, found, strict=True)])
         outcome = await storage.store(self._database, messages, outbox=self._outbox)
+        self._familiar.forget_outdated(messages)
         for submission in batch:
             _finish(
                 submission,
-                ids=tuple(_final_id(arrival.message.id, outcome, repeats) for arrival in submission.arrivals),
+                ids=tuple(_final_id(arrival.id, outcome, repeats) for arrival in submission.arrivals),
             )
         try:
             self._tell(messages, outcome)
@@ -227,48 +227,65 @@ class Intake:
         if fresh:
             self._on_stored(fresh)
 
-    async def _threaded(self, arrivals: Sequence[Arrival]) -> list[NewMessage]:
-        """The messages with their conversations, also where a mail answers another one of the same batch."""
+    async def _look_up(self, arrivals: Sequence[Arrival]) -> Knowledge:
+        """What the database knows of all of them, in one statement."""
         references = [
-            Reference(position, arrival.message.account_id, arrival.message.agent_email, key)
+            Reference(position, arrival.account_id, arrival.agent_email, key)
             for position, arrival in enumerate(arrivals)
-            if arrival.message.reference_keys and not arrival.message.threaded
-            for key in arrival.message.reference_keys.split(" ")
+            for key in arrival.asked_keys
         ]
-        if not references:
-            return [arrival.message for arrival in arrivals]
-        known = await storage.resolve(self._database, references)
-        messages: list[NewMessage] = []
-        newest: dict[tuple[str, str], int] = {}
-        for position, arrival in enumerate(arrivals):
-            message = arrival.message
-            conversation_id = known.get(position)
-            for key in ("" if message.threaded else message.reference_keys or "").split():
-                parent = newest.get((message.agent_email, key))
-                if parent is not None:
-                    conversation_id = messages[parent].conversation_id
-                    messages[parent] = attrs.evolve(messages[parent], threaded=True)
-            if conversation_id is not None:
-                message = _continuing(arrival, conversation_id)
-            if message.message_id_key is not None:
-                newest[message.agent_email, message.message_id_key] = position
-            messages.append(message)
-        return messages
+        familiar = {
+            position: known
+            for position, arrival in enumerate(arrivals)
+            if (known := self._familiar.recall(arrival)) is not None
+        }
+        senders = [
+            Sender(position, arrival.account_id, arrival.agent_email, arrival.sender, arrival.look)
+            for position, arrival in enumerate(arrivals)
+            if arrival.sender is not None and position not in familiar
+        ]
+        knowledge = await storage.look_up(self._database, references, senders)
+        for position, known in knowledge.senders.items():
+            self._familiar.remember(arrivals[position], known)
+        return evolve(knowledge, senders={**familiar, **knowledge.senders})
 
 
-def _continuing(arrival: Arrival, conversation_id: str) -> NewMessage:
-    message = arrival.message
-    at, known = message.created_at, {"conversation_id": conversation_id}
-    flag_envelope = None
-    if arrival.flag_data is not None and message.flag_event_id is not None:
-        flag_envelope = events.envelope("email.flagged", message.flag_event_id, at, {**arrival.flag_data, **known})
-    return attrs.evolve(
-        message,
-        conversation_id=conversation_id,
-        threaded=True,
-        envelope=events.envelope(message.event_type, message.event_id, at, {**arrival.data, **known}),
-        flag_envelope=flag_envelope,
-    )
+class _Familiar:
+    """Senders of the last minute who were known already: who writes often is not looked up each time.
+
+    What is known of such a sender only grows, by its own mail: what this process stores of it that proves something
+    new makes it forget. Another process may have stored that, within the minute.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str, str], tuple[float, Known]] = OrderedDict()
+
+    def recall(self, arrival: Arrival) -> Known | None:
+        if arrival.sender is None:
+            return None
+        remembered = self._known.get((arrival.account_id, arrival.agent_email, arrival.sender))
+        if remembered is None or remembered[0] < trio.current_time():
+            return None
+        return remembered[1]
+
+    def remember(self, arrival: Arrival, known: Known) -> None:
+        if arrival.sender is None or not known.inbound_count:
+            return
+        key = (arrival.account_id, arrival.agent_email, arrival.sender)
+        self._known[key] = (trio.current_time() + FAMILIAR_SECONDS, known)
+        self._known.move_to_end(key)
+        if len(self._known) > MAX_FAMILIAR:
+            self._known.popitem(last=False)
+
+    def forget_outdated(self, messages: Sequence[NewMessage]) -> None:
+        """These were stored: who is known better by them is looked up the next time."""
+        for message in messages:
+            if message.sender is None or not message.evidence:
+                continue
+            key = (message.account_id, message.agent_email, message.sender)
+            remembered = self._known.get(key)
+            if remembered is not None and not set(message.evidence) <= set(remembered[1].evidence):
+                del self._known[key]
 
 
 def _distinct(messages: Sequence[NewMessage]) -> tuple[list[NewMessage], dict[str, str]]:

@@ -28,6 +28,7 @@ from e2ad.core.events import parse_rfc3339
 from e2ad.core.message import AttachmentMeta
 from e2ad.core.message_filter import compile_filter
 from e2ad.core.sealing import KeyRing, signing_secret_context
+from e2ad.core.search import compile_search
 from e2ad.core.signing import Verdict, auth_headers
 from e2ad.gateway.mint import now
 from e2ad.storage import agents as agent_storage
@@ -78,6 +79,7 @@ class Criteria:
         labels: as given, not normalized.
         since, until: RFC 3339.
         expression: in the grammar of `core.message_filter`.
+        search: in the grammar of `core.search`.
     """
 
     direction: str = ""
@@ -90,6 +92,7 @@ class Criteria:
     until: str = ""
     deleted: bool = False
     expression: str = ""
+    search: str = ""
     oldest_first: bool = False
 
 
@@ -137,6 +140,7 @@ def listing(criteria: Criteria) -> Filter:
         until=until,
         deleted=criteria.deleted,
         expression=compile_filter(criteria.expression),
+        search=compile_search(criteria.search),
         oldest_first=criteria.oldest_first,
     )
 

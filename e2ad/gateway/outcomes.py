@@ -71,7 +71,8 @@ async def apply_all(executor: Executor, reports: Sequence[Report], *, outbox: bo
     if not changed:
         return lost
     recipients = [row for standing in changed for row in standing.changed.values()]
-    await storage.write(executor, recipients, [standing.submission() for standing in changed], at)
+    taken = [row for standing in changed for row in standing.newly_taken]
+    await storage.write(executor, recipients, [standing.submission() for standing in changed], at, taken=taken)
     transitions = [transition for standing in changed for transition in standing.transitions]
     told = [event for standing in changed for event in standing.events()]
     for standing in changed:

@@ -31,8 +31,11 @@ async def get(executor: Executor, account_id: str, email: str) -> Protection:
     return Protection.from_json(stored.protection)
 
 
-async def put(executor: Executor, account_id: str, email: str, wanted: Protection) -> Protection:
+async def put(executor: Executor, account_id: str, email: str, wanted: Protection, *, screening: bool) -> Protection:
     """Replace all of it.
+
+    Args:
+        screening: whether this deployment looks at content; see `validated`.
 
     Mail that is held already stays held: what changes is what happens to the next one.
 
@@ -40,7 +43,7 @@ async def put(executor: Executor, account_id: str, email: str, wanted: Protectio
         InvalidRequest: a time or an entry of a list that cannot be.
         NotFound: no such live agent of the account.
     """
-    protection = validated(wanted)
+    protection = validated(wanted, screening=screening)
     if not await table.protect(executor, account_id, email, protection.to_json()):
         raise NotFound
     return protection
@@ -90,21 +93,22 @@ async def change_holds(
     raise Conflict("the agent was changed by another request at the same time: read it and try again")
 
 
-def validated(wanted: Protection) -> Protection:
-    """The configuration as it is stored: lists in one spelling, each entry once, and no scanner asked for.
+def validated(wanted: Protection, *, screening: bool) -> Protection:
+    """The configuration as it is stored: lists in one spelling, each entry once, and no scanner that is not there.
 
-    There is no scanner in this deployment, so that its sensitivity is `off`, whatever was asked (contract: protection).
+    Where this deployment does not look at content, `screening` being false, its sensitivity is `off`, whatever was
+    asked (contract: protection).
 
     Raises:
         InvalidRequest: a time out of range, too many entries, or one that is neither an address nor a domain.
     """
     if not 1 <= wanted.holds.ttl_seconds <= MAX_TTL_SECONDS:
         raise InvalidRequest(f"holds.ttl_seconds must be between 1 and {MAX_TTL_SECONDS}")
-    return evolve(
-        wanted,
-        inbound=evolve(wanted.inbound, gate=_gate(wanted.inbound.gate, "inbound"), sensitivity="off"),
-        outbound=evolve(wanted.outbound, gate=_gate(wanted.outbound.gate, "outbound"), sensitivity="off"),
-    )
+    inbound = evolve(wanted.inbound, gate=_gate(wanted.inbound.gate, "inbound"))
+    outbound = evolve(wanted.outbound, gate=_gate(wanted.outbound.gate, "outbound"))
+    if not screening:
+        inbound, outbound = evolve(inbound, sensitivity="off"), evolve(outbound, sensitivity="off")
+    return evolve(wanted, inbound=inbound, outbound=outbound)
 
 
 def _gate(gate: Gate, direction: str) -> Gate:

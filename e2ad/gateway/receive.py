@@ -11,6 +11,7 @@ An address may also be the return path of a mail that left: what comes there is 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 from attrs import evolve, frozen
@@ -20,10 +21,12 @@ from e2ad.core import errors, mime
 from e2ad.core.address import NULL_PATH, Mailbox, ReversePath, parse_mailbox
 from e2ad.core.message import Envelope, ParsedMessage, Peer, Recipient
 from e2ad.core.reports import ComplaintReport, DeliveryReport
+from e2ad.core.screening import Screening, screen
 from e2ad.gateway.arrivals import Incoming
 from e2ad.gateway.directory import Directory
 from e2ad.gateway.feedback import Feedback, is_readable, report_in
 from e2ad.gateway.intake import Intake
+from e2ad.gateway.screening import LARGE_OCTETS, OFF, Screener, mail_material, off_loop
 from e2ad.mailauth.authenticator import Authenticator, SpfTicket
 
 __all__ = ["Receiver"]
@@ -50,6 +53,7 @@ class Receiver:
         intake: the group commit.
         feedback: what becomes of reports; None takes none in.
         max_received_fields: a mail with more trace fields goes round in circles (RFC 5321 section 6.3).
+        screener: whether content is looked at.
     """
 
     _directory: Directory
@@ -57,6 +61,7 @@ class Receiver:
     _intake: Intake
     _feedback: Feedback | None
     _max_received_fields: int
+    _screener: Screener
     _limiter: trio.CapacityLimiter
     _tickets: OrderedDict[str, SpfTicket]
 
@@ -69,10 +74,11 @@ class Receiver:
         *,
         max_received_fields: int,
         feedback: Feedback | None = None,
+        screener: Screener = OFF,
     ) -> "Receiver":
         """Put a receiver together; two mails at most are parsed off the loop at the same time."""
         limiter = trio.CapacityLimiter(2)
-        return cls(directory, authenticator, intake, feedback, max_received_fields, limiter, OrderedDict())
+        return cls(directory, authenticator, intake, feedback, max_received_fields, screener, limiter, OrderedDict())
 
     def begin(self, peer: Peer, reverse_path: ReversePath) -> None:
         """MAIL was accepted: SPF may run while the content arrives."""
@@ -120,7 +126,10 @@ class Receiver:
         """
         returns = [recipient for recipient in envelope.recipients if recipient.reports_on is not None]
         null_reverse_path = envelope.reverse_path is NULL_PATH
-        parsed, sha256, report = await self._read(content, null_reverse_path=null_reverse_path, reports=bool(returns))
+        looks = self._screener.looks_at(envelope.recipients)
+        parsed, sha256, report, seen = await self._read(
+            content, null_reverse_path=null_reverse_path, reports=bool(returns), looks=looks
+        )
         if parsed.received_count > self._max_received_fields:
             raise errors.TooManyHops
         peer = envelope.peer
@@ -137,7 +146,12 @@ class Receiver:
             parsed.author,
             spf=self._tickets.pop(peer.session, None),
         )
-        shared = Incoming.of(envelope, content, sha256, parsed, authentication)
+        if seen is None and self._screener.looks_at(envelope.recipients):
+            # An agent that came in by a return path.
+            seen = await off_loop(partial(screen, mail_material(parsed)), len(content))
+        shared = Incoming.of(
+            envelope, content, sha256, parsed, authentication, screening=seen, asks_model=self._screener.asks_model
+        )
         ids = await self._intake.submit([shared.arrival(recipient) for recipient in envelope.recipients])
         maillog.accepted(
             peer.session,
@@ -176,13 +190,14 @@ class Receiver:
         return tuple(agents.values())
 
     async def _read(
-        self, content: bytes, *, null_reverse_path: bool, reports: bool
-    ) -> tuple[ParsedMessage, bytes, Report | None]:
-        def work() -> tuple[ParsedMessage, bytes, Report | None]:
+        self, content: bytes, *, null_reverse_path: bool, reports: bool, looks: bool
+    ) -> tuple[ParsedMessage, bytes, Report | None, Screening | None]:
+        def work() -> tuple[ParsedMessage, bytes, Report | None, Screening | None]:
             parsed = mime.parse(content, null_reverse_path=null_reverse_path)
             report = report_in(content, parsed, null_reverse_path=null_reverse_path) if reports else None
-            return parsed, hashlib.sha256(content).digest(), report
+            seen = screen(mail_material(parsed)) if looks else None
+            return parsed, hashlib.sha256(content).digest(), report, seen
 
-        if len(content) <= LARGE_BYTES:
+        if len(content) <= (LARGE_OCTETS if looks else LARGE_BYTES):
             return work()
         return await trio.to_thread.run_sync(work, limiter=self._limiter)

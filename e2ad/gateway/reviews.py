@@ -22,7 +22,7 @@ from e2ad.gateway.announcements import received
 from e2ad.gateway.edits import Edits, edited
 from e2ad.gateway.holds import Desk
 from e2ad.gateway.told import told
-from e2ad.storage import ledger, outbox
+from e2ad.storage import correspondents, ledger, outbox
 from e2ad.storage import reviews as storage
 from e2ad.storage.ledger import Transition
 from e2ad.storage.outbox import NewEvent
@@ -306,6 +306,7 @@ class Reviews:
             attachments=found.attachments,
             automation=found.automation,
             conversation_id=found.conversation_id if found.threaded else None,
+            continuity=found.sender_continuity,
         )
         event = NewEvent(
             account_id=locked.account_id,
@@ -318,6 +319,16 @@ class Reviews:
             created_at=at,
         )
         await outbox.emit(transaction, [event], outbox=self.desk.outbox)
+        await correspondents.received(
+            transaction,
+            locked.account_id,
+            locked.agent_email,
+            found.header_from,
+            verified_domain=found.verified_domain,
+            authentication=found.authentication,
+            conversation_id=found.conversation_id,
+            at=found.created_at,
+        )
         return found
 
     async def _tell(

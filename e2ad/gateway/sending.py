@@ -19,14 +19,15 @@ from e2ad.core.errors import BlockedByPolicy, Failure, InvalidRequest, NotFound,
 from e2ad.core.outbound import DeliveryStatus, Draft, MessageType
 from e2ad.core.quotation import HEADER_OCTETS
 from e2ad.core.sealing import KeyRing
-from e2ad.gateway import brake, holds, mint
+from e2ad.gateway import brake, holds, mint, templates
 from e2ad.gateway.acceptance import Acceptance, Accepted, Prepared, Survey, is_loopback, off_loop, survey
 from e2ad.gateway.access import EXEMPT
 from e2ad.gateway.courier import Courier
-from e2ad.gateway.drafting import Wish, forward_draft, reply_draft, send_draft, test_draft
+from e2ad.gateway.drafting import Wish, forward_draft, reply_draft, send_draft, test_draft, wants_template
 from e2ad.gateway.gate import Blocked, Held, Passed, judge
 from e2ad.gateway.holds import Desk
 from e2ad.gateway.limits import RateLimits
+from e2ad.gateway.screening import OFF, Screener
 from e2ad.storage import sending as table
 from e2ad.storage.pool import Database, Executor
 from e2ad.storage.sending import Parent, State
@@ -87,6 +88,7 @@ class Sending:
     Attributes:
         per_minute: sends of one agent; 0 for no limit.
         max_agent_hops: see `config.gate`.
+        screener: whether drafts are looked at.
     """
 
     database: Database
@@ -96,6 +98,7 @@ class Sending:
     courier: Courier
     per_minute: int
     max_agent_hops: int
+    screener: Screener = OFF
 
     @classmethod
     def of(
@@ -110,6 +113,7 @@ class Sending:
             courier=courier,
             per_minute=config.rate_limits.send_per_minute,
             max_agent_hops=config.gate.max_agent_hops,
+            screener=Screener.of(config),
         )
 
     async def send(self, account_id: str, agent_email: str, wish: Wish, settle: Settle | None = None) -> Outcome:
@@ -121,6 +125,7 @@ class Sending:
         Raises:
             NotFound: no such live agent of the account; also where the request is wrong besides.
             InvalidRequest and the other failures of `drafting`: the request breaks a rule.
+            TemplateNotFound, TemplateRenderFailed, TemplateRenderedEmpty: see `templates.rendered`.
             RateLimited: the agent has sent as often as it may this minute.
             SendingDomainNotVerified, LimitExceeded, RecipientSuppressed: see `Acceptance.check`.
             BlockedByPolicy: the owner's policy refuses it; told in an event, kept nowhere.
@@ -129,7 +134,7 @@ class Sending:
         """
         draft: Draft | Failure
         try:
-            draft = await self._drafted(send_draft, wish, agent_email)
+            draft = await self._drafted(send_draft, await self._written(account_id, wish), agent_email)
         except Failure as failure:
             draft = failure
         if isinstance(draft, Failure):
@@ -150,7 +155,7 @@ class Sending:
         """
         parent = await self._parent(account_id, agent_email, parent_id, octets=HEADER_OCTETS)
         draft = await self._drafted(reply_draft, wish, agent_email, parent)
-        return await self._leave(account_id, draft, settle, named=True)
+        return await self._leave(account_id, draft, settle, named=True, thread_id=parent.thread_id)
 
     async def forward(
         self, account_id: str, agent_email: str, parent_id: str, wish: Wish, settle: Settle | None = None
@@ -198,6 +203,19 @@ class Sending:
                 outcome = await self._now(account_id, outcome)
         return outcome
 
+    async def _written(self, account_id: str, wish: Wish) -> Wish:
+        """The wish with the words of its template, where it has one: that is one statement more."""
+        if not wants_template(wish):
+            return wish
+        words = await templates.rendered(
+            self.database,
+            account_id,
+            template_id=wish.template_id,
+            alias=wish.template_alias,
+            data=wish.template_data or {},
+        )
+        return evolve(wish, subject=words.subject, text=words.text, html=words.html)
+
     async def _drafted(self, rules: Callable[..., Draft], wish: Wish, agent_email: str, *parent: Parent) -> Draft:
         """Apply the rules of a request, off the event loop where there is much to decode, to cut out or to quote."""
         work = partial(rules, wish, agent_email, *parent, own=self._own(agent_email), at=mint.now())
@@ -206,8 +224,14 @@ class Sending:
             size += len(mail.raw or b"") + len(mail.body_text) + len(mail.body_html or "")
         return await off_loop(work, size)
 
-    async def _leave(self, account_id: str, draft: Draft, settle: Settle | None, *, named: bool) -> Outcome:
-        """All that comes after the rules of the request: rate, account, gate, and then hold or accept."""
+    async def _leave(
+        self, account_id: str, draft: Draft, settle: Settle | None, *, named: bool, thread_id: str | None = None
+    ) -> Outcome:
+        """All that comes after the rules of the request: rate, account, gate, and then hold or accept.
+
+        Args:
+            thread_id: of the mail that it answers, where that has one.
+        """
         found = await survey(self.database, account_id, draft.agent_email, draft.recipients)
         await self._take_rate(found)
         self.acceptance.check(found, draft)
@@ -218,22 +242,38 @@ class Sending:
         )
         if draft.kind is not MessageType.TEST:
             draft = evolve(draft, hops=await brake.hops(self.database, draft, found))
-        verdict = await judge(self.database, found, draft, max_agent_hops=self.max_agent_hops)
+        verdict = await judge(self.database, found, draft, max_agent_hops=self.max_agent_hops, screener=self.screener)
         match verdict:
             case Blocked():
                 async with self.database.transaction() as transaction:
                     await holds.block(transaction, found, draft, verdict, desk=self.desk)
                 raise BlockedByPolicy(verdict.reason)
             case Held():
-                return await self._hold(found, draft, verdict, settle, named=named)
+                return await self._hold(found, draft, verdict, settle, named=named, thread_id=thread_id)
             case Passed():
-                return await self._accept(found, draft, verdict, settle, named=named)
+                return await self._accept(found, draft, verdict, settle, named=named, thread_id=thread_id)
 
-    async def _hold(self, found: Survey, draft: Draft, verdict: Held, settle: Settle | None, *, named: bool) -> Outcome:
+    async def _hold(
+        self,
+        found: Survey,
+        draft: Draft,
+        verdict: Held,
+        settle: Settle | None,
+        *,
+        named: bool,
+        thread_id: str | None,
+    ) -> Outcome:
         message_id = mint.new_id("msg_")
         async with self.database.transaction() as transaction:
             expires_at = await holds.hold(
-                transaction, found, draft, verdict, message_id=message_id, desk=self.desk, threaded=named
+                transaction,
+                found,
+                draft,
+                verdict,
+                message_id=message_id,
+                desk=self.desk,
+                threaded=named,
+                thread_id=thread_id,
             )
             outcome = Outcome(status="pending_review", message_id=message_id, approval_expires_at=expires_at)
             if settle is not None:
@@ -242,7 +282,14 @@ class Sending:
         return outcome
 
     async def _accept(
-        self, found: Survey, draft: Draft, verdict: Passed, settle: Settle | None, *, named: bool
+        self,
+        found: Survey,
+        draft: Draft,
+        verdict: Passed,
+        settle: Settle | None,
+        *,
+        named: bool,
+        thread_id: str | None,
     ) -> Outcome:
         prepared = await self.acceptance.prepare(
             found,
@@ -251,15 +298,17 @@ class Sending:
             flag_reason=verdict.flag_reason,
             classes=verdict.classes,
             threaded=named,
+            thread_id=thread_id,
         )
         outcome = _accepted(prepared.accepted)
-        if settle is None and verdict.flag_reason is None:
+        if settle is None and verdict.flag_reason is None and not any(one.action for one in verdict.findings):
             await self.acceptance.write(self.database, prepared)
         else:
             async with self.database.transaction() as transaction:
                 # The account's usage is locked by the write, until COMMIT and no longer: all else comes before it.
                 if settle is not None:
                     await settle(transaction, outcome)
+                await holds.note(transaction, found, outcome.message_id, verdict.findings)
                 if verdict.flag_reason is not None:
                     await holds.flag(
                         transaction,

@@ -14,6 +14,7 @@ __all__ = [
     "FoundKey",
     "NewKey",
     "Overview",
+    "announce",
     "find_account",
     "find_key",
     "has_live_agent",
@@ -161,3 +162,8 @@ async def find_account(executor: Executor, email: str) -> Account | None:
 async def insert_account(executor: Executor, account: Account) -> bool:
     """A new account; False when the address has one."""
     return await executor.fetch_value(_SQL["insert_account"], asdict(account)) is not None
+
+
+async def announce(executor: Executor, account_id: str) -> None:
+    """Tell every process that what it knows of an account is not true any more."""
+    await executor.fetch_value(_SQL["announce"], {"account_id": account_id})

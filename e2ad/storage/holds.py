@@ -10,6 +10,7 @@ from e2ad.core.outbound import Draft
 from e2ad.storage import submissions
 from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.pool import Executor
+from e2ad.storage.sending import Thread
 from e2ad.storage.sql import load
 
 __all__ = ["NewHold", "NewNotice", "hold"]
@@ -40,6 +41,7 @@ class NewHold:
     on_expiry: str
     method: str
     threaded: bool
+    thread: Thread
     at: datetime
     expires_at: datetime
     notice: NewNotice | None
@@ -67,6 +69,9 @@ async def hold(executor: Executor, new: NewHold) -> None:
             "subject": draft.subject,
             "conversation_id": draft.conversation_id,
             "threaded": new.threaded,
+            "thread_id": new.thread.id,
+            "thread_parent_id": new.thread.parent_id,
+            "adopts": new.thread.adopts,
             "text": draft.text,
             "html": draft.html,
             "hops": draft.hops,

@@ -6,16 +6,18 @@ account, leaves out what came before (same Message-ID and bytes, same agent, wit
 skips agents that went away since RCPT, writes events, deliveries and usage, and notifies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
-from e2ad.storage.adaptation import booleans, instants, integers, octets, texts
+from e2ad.core.continuity import Evidence, Known
+from e2ad.storage.adaptation import booleans, floats, instants, integers, octets, texts
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
 
-__all__ = ["NewMessage", "Reference", "Stored", "resolve", "store"]
+__all__ = ["Knowledge", "NewMessage", "Reference", "Sender", "Stored", "look_up", "store"]
 
 _SQL = load("intake")
 
@@ -30,7 +32,11 @@ class NewMessage:
     What the gate says of it: `event_type` is another one than `email.received` where the mail stays hidden, and
     `review_status` then says why; `hold` is `{"reason", "findings", "on_expiry", "transition_id", "evidence"}` of
     mail that waits for a person. `flag_reason` marks mail that goes through; `flag_event_id` and `flag_envelope` are
-    the second event of it.
+    the second event of it. `notices` are the rows of `protection_events`; `noticed` is what the heuristics said of mail
+    that waits for the word of the model, whose `event_type` is "".
+
+    `sender` is the author's address in the form in which addresses are compared, None where there is none to remember;
+    `look` is its skeleton, `evidence` what vouches for it.
     """
 
     id: str
@@ -78,6 +84,28 @@ class NewMessage:
     flag_reason: str | None = None
     flag_event_id: str | None = None
     flag_envelope: str | None = None
+    sender: str | None = None
+    look: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    continuity: str | None = None
+    continuity_detail: str | None = None
+    resembles: str | None = None
+    scan_score: float | None = None
+    scan_action: str | None = None
+    notices: str | None = None
+    noticed: str | None = None
+    thread_id: str | None = None
+
+
+@frozen
+class Sender:
+    """That the message at `position` of a batch claims to be from `address`."""
+
+    position: int
+    account_id: str
+    agent_email: str
+    address: str
+    look: str
 
 
 @frozen
@@ -111,24 +139,78 @@ class Stored:
 
 
 @frozen
-class _Match:
+class Knowledge:
+    """What was found, by position: conversation ids of those that continue one, and what is known of senders.
+
+    `threads` are those that the stored mails under each key are in: all of them, or two where they are in several.
+    """
+
+    conversations: Mapping[int, str]
+    senders: Mapping[int, Known]
+    threads: Mapping[int, Mapping[str, Sequence[str]]] = field(factory=dict)
+
+
+@frozen
+class _Row:
     position: int
-    conversation_id: str
+    conversation_id: str | None
+    threads: list[str] | None
+    inbound_count: int | None
+    verified_count: int | None
+    outbound_count: int | None
+    evidence: list[str] | None
+    lookalikes: list[str] | None
 
 
-async def resolve(executor: Executor, references: Sequence[Reference]) -> dict[int, str]:
-    """Conversation ids by position, for the messages that continue one. One statement."""
+async def look_up(executor: Executor, references: Sequence[Reference], senders: Sequence[Sender]) -> Knowledge:
+    """All that a batch has to know of the past. One statement; none where nothing is asked.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    if not references and not senders:
+        return Knowledge({}, {})
     rows = await executor.fetch_all(
-        _SQL["resolve"],
+        _SQL["look_up"],
         {
             "positions": integers(r.position for r in references),
             "account_ids": texts(r.account_id for r in references),
             "agent_emails": texts(r.agent_email for r in references),
             "keys": texts(r.key for r in references),
+            "sender_positions": integers(s.position for s in senders),
+            "sender_account_ids": texts(s.account_id for s in senders),
+            "sender_agent_emails": texts(s.agent_email for s in senders),
+            "senders": texts(s.address for s in senders),
+            "looks": texts(s.look for s in senders),
         },
-        row=_Match,
+        row=_Row,
     )
-    return {row.position: row.conversation_id for row in rows}
+    addresses = {one.position: one.address for one in senders}
+    conversations = {row.position: row.conversation_id for row in rows if row.conversation_id is not None}
+    known = {row.position: _known(addresses[row.position], row) for row in rows if row.conversation_id is None}
+    return Knowledge(
+        conversations, known, {row.position: _threads(references, row.threads) for row in rows if row.threads}
+    )
+
+
+def _threads(references: Sequence[Reference], lines: Sequence[str]) -> dict[str, Sequence[str]]:
+    found = (line.split(" ") for line in lines)
+    return {references[int(place) - 1].key: threads for place, *threads in found}
+
+
+def _known(address: str, row: _Row) -> Known:
+    evidence = []
+    for line in row.evidence or ():
+        mechanism, domain, selector = line.split(" ", 2)
+        evidence.append(Evidence("dkim" if mechanism == "dkim" else "spf", domain, selector))
+    return Known(
+        address,
+        row.inbound_count or 0,
+        row.verified_count or 0,
+        row.outbound_count or 0,
+        tuple(evidence),
+        tuple(row.lookalikes or ()),
+    )
 
 
 async def store(executor: Executor, batch: Sequence[NewMessage], *, outbox: bool) -> dict[str, Stored]:
@@ -166,6 +248,7 @@ async def store(executor: Executor, batch: Sequence[NewMessage], *, outbox: bool
             "reference_keys": texts(m.reference_keys for m in batch),
             "conversation_ids": texts(m.conversation_id for m in batch),
             "threadeds": booleans(m.threaded for m in batch),
+            "thread_ids": texts(m.thread_id for m in batch),
             "texts": texts(m.text for m in batch),
             "new_texts": texts(m.new_text for m in batch),
             "htmls": texts(m.html for m in batch),
@@ -183,21 +266,49 @@ async def store(executor: Executor, batch: Sequence[NewMessage], *, outbox: bool
             "delegations": texts(m.delegation for m in batch),
             "content_sha256s": octets(m.content_sha256 for m in batch),
             "sizes": integers(m.size for m in batch),
-            "event_ids": texts(m.event_id for m in batch),
             "hops": integers(m.hops for m in batch),
-            "event_types": texts(m.event_type for m in batch),
-            "review_statuses": texts(m.review_status for m in batch),
-            "review_expires_ats": instants(m.review_expires_at for m in batch),
-            "holds": texts(m.hold for m in batch),
-            "flag_reasons": texts(m.flag_reason for m in batch),
-            "flag_event_ids": texts(m.flag_event_id for m in batch),
-            "flag_envelopes": texts(m.flag_envelope for m in batch),
-            "envelopes": texts(m.envelope for m in batch),
             "raw_account_ids": texts(account_id for account_id, _ in contents),
             "raw_sha256s": octets(sha256 for _, sha256 in contents),
             "raws": octets(contents.values()),
             "outbox": outbox,
+            **_judgements(batch),
+            **_senders(batch),
         },
         row=Stored,
     )
     return {row.id: row for row in rows}
+
+
+def _judgements(batch: Sequence[NewMessage]) -> dict[str, Any]:
+    """What becomes of the messages, what tells of it, and what was noticed."""
+    return {
+        "event_ids": texts(m.event_id for m in batch),
+        "event_types": texts(m.event_type for m in batch),
+        "envelopes": texts(m.envelope for m in batch),
+        "review_statuses": texts(m.review_status for m in batch),
+        "review_expires_ats": instants(m.review_expires_at for m in batch),
+        "holds": texts(m.hold for m in batch),
+        "flag_reasons": texts(m.flag_reason for m in batch),
+        "flag_event_ids": texts(m.flag_event_id for m in batch),
+        "flag_envelopes": texts(m.flag_envelope for m in batch),
+        "scan_scores": floats(m.scan_score for m in batch),
+        "scan_actions": texts(m.scan_action for m in batch),
+        "notices": texts(m.notices for m in batch),
+        "noticeds": texts(m.noticed for m in batch),
+    }
+
+
+def _senders(batch: Sequence[NewMessage]) -> dict[str, Any]:
+    """Who sent them, and what vouches for that; evidence by the place of its message, counted from 1."""
+    evidence = [(place, one) for place, message in enumerate(batch, 1) for one in message.evidence]
+    return {
+        "senders": texts(m.sender for m in batch),
+        "looks": texts(m.look for m in batch),
+        "continuities": texts(m.continuity for m in batch),
+        "continuity_details": texts(m.continuity_detail for m in batch),
+        "resembleds": texts(m.resembles for m in batch),
+        "evidence_places": integers(place for place, _ in evidence),
+        "mechanisms": texts(one.mechanism for _, one in evidence),
+        "domains": texts(one.domain for _, one in evidence),
+        "selectors": texts(one.selector for _, one in evidence),
+    }

@@ -13,12 +13,15 @@ from typing import Any
 from attrs import frozen
 
 from e2ad.core.message_filter import Bounds, MessageFilter, like_pattern
+from e2ad.core.search import Search
 from e2ad.storage.pool import Executor
+from e2ad.storage.search import Matches, match
 from e2ad.storage.sql import load
 
 __all__ = [
     "Attachments",
     "Filter",
+    "Listed",
     "Message",
     "Position",
     "Purged",
@@ -58,6 +61,7 @@ class Filter:
         labels: all of them.
         since, until: `created_at` in [since, until).
         expression: a compiled message filter besides.
+        search: a compiled search besides.
     """
 
     direction: str | None = "inbound"
@@ -70,6 +74,7 @@ class Filter:
     until: datetime | None = None
     deleted: bool = False
     expression: MessageFilter | None = None
+    search: Search | None = None
     oldest_first: bool = False
 
 
@@ -95,6 +100,9 @@ class Summary:
     labels: list[str]
     flagged: bool
     flag_reason: str | None
+    continuity: str | None
+    continuity_detail: str | None
+    resembles: str | None
     review_status: str | None
     deleted_at: datetime | None
     delivery_status: str | None
@@ -104,11 +112,20 @@ class Summary:
 
 
 @frozen
+class Listed(Summary):
+    """A message of a list; `quoted` is what its search looked at: `name`, `text` (its beginning) and `attachments`."""
+
+    quoted: dict[str, Any] | None
+    thread_id: str | None
+
+
+@frozen
 class Message(Summary):
     """A message as its reader gets it.
 
     `new_text` is None where all of `body_text` is new. `unread` is the state before this reading.
-    `secret_id` and `sealed_secret` are the account's newest signing secret, None where it has none.
+    `secret_id` and `sealed_secret` are the account's newest signing secret, None where it has none. Reviewers are not
+    shown the `thread_id`.
     """
 
     method: str
@@ -128,6 +145,7 @@ class Message(Summary):
     raw: bytes | None
     secret_id: str | None
     sealed_secret: bytes | None
+    thread_id: str | None = None
 
 
 @frozen
@@ -167,9 +185,23 @@ class Purged:
 
 
 async def page(
-    executor: Executor, account_id: str, agent_email: str, which: Filter, *, after: Position | None, limit: int
-) -> list[Summary] | None:
-    """Up to `limit` messages behind `after`, or None when the account has no such live agent. One statement."""
+    executor: Executor,
+    account_id: str,
+    agent_email: str,
+    which: Filter,
+    *,
+    after: Position | None,
+    limit: int,
+    quoted_characters: int = 0,
+) -> list[Listed] | None:
+    """Up to `limit` messages behind `after`, or None when the account has no such live agent.
+
+    One statement; with a search one more before it, which asks the index.
+
+    Args:
+        quoted_characters: of the text of each message so much is given along.
+    """
+    found = await match(executor, agent_email, which.search) if which.search else Matches(None)
     expression, bounds = which.expression, which.expression.bounds if which.expression else Bounds()
     rows = await executor.fetch_all(
         _SQL["oldest" if which.oldest_first else "newest"],
@@ -188,11 +220,14 @@ async def page(
             "filter_from_like": bounds.from_like,
             "filter_subject_like": bounds.subject_like,
             "filter_path": expression.path if expression else None,
+            "found_ids": None if found.ids is None else list(found.ids),
+            "found_query": found.query,
+            "quoted_characters": quoted_characters,
             "cursor_at": after.at if after else None,
             "cursor_id": after.id if after else "",
             "limit": limit,
         },
-        row=Summary,
+        row=Listed,
         prepare=False,
     )
     if not rows:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from attrs import frozen
 
+from e2ad.core.continuity import is_memorable, look
+from e2ad.core.provenance import comparable
 from e2ad.storage.adaptation import booleans, floats, instants, integers, texts
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
@@ -91,8 +93,16 @@ async def write(
     recipients: Sequence[RecipientRow],
     submissions: Sequence[SubmissionChange],
     at: datetime,
+    *,
+    taken: Sequence[RecipientRow] = (),
 ) -> None:
-    """Write what was decided about locked rows. One statement."""
+    """Write what was decided about locked rows. One statement.
+
+    Args:
+        taken: those of the recipients for whom the next server has the mail now and had it not before: they are
+            counted among the agent's correspondents.
+    """
+    counted = [(row, address) for row in taken if is_memorable(address := comparable(row.address))]
     await executor.execute(
         _SQL["write"],
         {
@@ -104,6 +114,10 @@ async def write(
             "smtp_codes": integers(r.smtp_code for r in recipients),
             "enhanceds": texts(r.enhanced for r in recipients),
             "details": texts(r.detail for r in recipients),
+            "taken_account_ids": texts(row.account_id for row, _ in counted),
+            "taken_message_ids": texts(row.message_id for row, _ in counted),
+            "correspondents": texts(address for _, address in counted),
+            "looks": texts(look(address) for _, address in counted),
             "s_account_ids": texts(s.account_id for s in submissions),
             "s_message_ids": texts(s.message_id for s in submissions),
             "s_statuses": texts(s.status for s in submissions),

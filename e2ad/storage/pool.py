@@ -132,6 +132,36 @@ class Database(Executor):
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self, seconds: float) -> AsyncIterator[Connection]:
+        """A connection beside the pool that sees all tables as they are now, whatever happens meanwhile.
+
+        For reads that take long because their reader is slow: none of them keeps a connection from the rest.
+        Each statement has the usual deadline. While it lives, nothing that is deleted can be cleaned away.
+
+        Args:
+            seconds: how long the reader may keep it without a word.
+
+        Raises:
+            core.errors.Unavailable: there is none to be had.
+
+        Cancellation: the connection is closed.
+        """
+        try:
+            driver = await TrioConnection.open(self.dsn, limits=self.limits, meter=self._meter, prepare_threshold=None)
+        except psycopg.Error as error:
+            raise translate(error) from error
+        try:
+            try:
+                await driver.command(b"begin isolation level repeatable read, read only")
+                # Of this transaction alone: behind a pooler the session is somebody else's afterwards.
+                await driver.command(b"set local idle_in_transaction_session_timeout = %d" % round(seconds * 1000))
+            except psycopg.Error as error:
+                raise translate(error) from error
+            yield Connection(driver)
+        finally:
+            driver.shut()
+
     def close(self) -> None:
         """Close the free connections now and each lent one when it comes back."""
         self._closed = True

@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen
 
+from e2ad.core.continuity import Continuity, Status
 from e2ad.core.outbound import Draft
 from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.messages import Message
@@ -106,6 +107,16 @@ class Released:
     automation: str | None
     conversation_id: str
     threaded: bool
+    continuity: Status | None
+    continuity_detail: str | None
+    resembles: str | None
+
+    @property
+    def sender_continuity(self) -> dict[str, Any] | None:
+        """The member of the announcement; None where nothing is known of a sender."""
+        if self.continuity is None:
+            return None
+        return Continuity(self.continuity, self.continuity_detail or "", self.resembles).to_json()
 
 
 @frozen

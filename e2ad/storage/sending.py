@@ -32,6 +32,7 @@ __all__ = [
     "State",
     "Suppressed",
     "Survey",
+    "Thread",
     "accept",
     "only_agent",
     "parent",
@@ -119,6 +120,22 @@ class Parent:
     created_at: datetime
     raw: bytes | None = field(repr=False)
     submitted: bool
+    thread_id: str | None
+
+
+@frozen
+class Thread:
+    """Where a mail stands among others of its mailbox (contract: behaviour-post-ga 13.4).
+
+    Attributes:
+        id: the parent's thread, or a new one.
+        parent_id: of the message that it answers.
+        adopts: the parent had none: it gets this one, unless another answer was quicker; then that one holds.
+    """
+
+    id: str
+    parent_id: str | None = None
+    adopts: bool = False
 
 
 @frozen
@@ -163,6 +180,7 @@ class NewSubmission:
     recipients: Sequence[Recipient]
     transitions: Sequence[tuple[str, str]]
     token_sha256: bytes | None
+    thread: Thread
     max_messages_month: int
     max_messages_day: int | None
     max_storage_bytes: int
@@ -276,6 +294,9 @@ def _parameters(new: NewSubmission) -> dict[str, Any]:
         "evidence": _json({"recipients": len(new.recipients), "sent_as": new.sent_as.value}),
         "correlation_ids": _json({"email_message_id": new.composed.message_id}),
         "token_sha256": new.token_sha256,
+        "thread_id": new.thread.id,
+        "thread_parent_id": new.thread.parent_id,
+        "adopts": new.thread.adopts,
         "max_messages_month": new.max_messages_month,
         "max_messages_day": new.max_messages_day,
         "max_storage_bytes": new.max_storage_bytes,

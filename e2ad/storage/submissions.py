@@ -60,6 +60,7 @@ class Claim:
         cancelled: the message or its agent is in the trash.
         raw: the mail, where it is small.
         recipients: those that still wait.
+        thread_id: of the mail in its agent's own mailbox.
     """
 
     account_id: str
@@ -80,6 +81,7 @@ class Claim:
     size_bytes: int
     raw: bytes | None = field(repr=False)
     recipients: tuple[Pending, ...]
+    thread_id: str | None = None
 
 
 @frozen

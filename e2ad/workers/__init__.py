@@ -6,7 +6,8 @@
   is one attempt at one mail and `dispatch_results` what its end means, `dispatch_relay` signs and hands over,
   `dispatch_marks` writes what has to be on disk before content leaves, `dispatch_notices` carries the
   deployment's own mail.
-- `expiry` ends the holds that nobody decided about.
+- `expiry` ends the holds that nobody decided about; `screening` asks the model about mail that waits for its word.
+- `indexing` makes mail searchable.
 - `kinds` is the table of sweeps and `sweeps` runs them, one process at a time.
 
 Rules. The row is the truth: attempt number and lease are written before anything is tried, so that a

@@ -163,7 +163,7 @@ class MailAttempt:
     async def _deliver(self, addresses: list[str], content: bytes) -> None:
         claim = self._claim
         delegation = f"agent={claim.agent_email};human={claim.account_id}"
-        origin = Inside(max(1, claim.hops), delegation, claim.account_id)
+        origin = Inside(max(1, claim.hops), delegation, claim.account_id, claim.agent_email, claim.thread_id)
         outcomes = await self._means.inside.deliver(
             addresses, content, sender=claim.agent_email, inside=origin, smtputf8=claim.smtputf8
         )

@@ -12,9 +12,11 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.config import Config
-from e2ad.gateway import domain_sweeps
+from e2ad.core.sealing import KeyRing
+from e2ad.gateway import domain_sweeps, engagements
+from e2ad.gateway.closing import Closing
 from e2ad.gateway.domain_checks import CheckSettings, DnsRecords, DomainChecks
-from e2ad.storage import agents, deliveries, feedback, idempotency, limits, retention
+from e2ad.storage import agents, deliveries, feedback, idempotency, limits, metrics, oauth, retention, sessions
 from e2ad.storage.pool import Database
 
 __all__ = ["BATCH", "Sweep", "table"]
@@ -26,8 +28,15 @@ DISABLE_REASON: Final = "10 or more deliveries failed within 72 hours and none w
 INTAKE_HOURS: Final = 72
 IDEMPOTENCY_HOURS: Final = 24
 RATE_WINDOW_HOURS: Final = 2
+OAUTH_CLIENT_DAYS: Final = 90
+"""After which a program that nobody uses is forgotten (contract: retention)."""
 AGENT_BATCH: Final = 200
+DUE_BATCH: Final = 200
 STATISTICS_SECONDS: Final = 5.0
+CLOSED_SECONDS: Final = 300.0
+METRICS_SECONDS: Final = 60.0
+ACCOUNT_IDLE_SECONDS: Final = 600.0
+"""After so long the request that closed an account does not delete it any more."""
 
 
 @frozen
@@ -38,12 +47,14 @@ class Sweep:
         period_seconds: from one run to the next.
         deadline_seconds: for one run, all its batches together.
         batch: does one batch of at most this many rows and says how many it touched.
+        at_start: also as soon as the process runs.
     """
 
     name: str
     period_seconds: float
     deadline_seconds: float
     batch: Callable[[Database, int], Awaitable[int]]
+    at_start: bool = False
 
 
 def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
@@ -78,14 +89,20 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
         assert dns is not None
         return await domain_sweeps.recheck(DomainChecks(database, dns, CheckSettings.of(config)), batch)
 
+    async def delete_accounts(database: Database, batch: int) -> int:
+        closing = Closing(database, KeyRing(config.signing.secrets))
+        return batch if await closing.go_on(ACCOUNT_IDLE_SECONDS) else 0
+
     looks = (Sweep("domains", config.domains.sweep_seconds, 300.0, recheck_domains),) if dns is not None else ()
     hour = 3600.0
     return (
         *looks,
         Sweep("domain_claims", config.domains.sweep_seconds, 60.0, expire_claims),
         Sweep("failing_webhooks", config.webhooks.sweep_seconds, 60.0, _disable_failing),
+        Sweep("contacts_due", config.outreach.sweep_seconds, 120.0, _announcing(config.features.outbox), at_start=True),
         Sweep("webhook_secrets", config.webhooks.sweep_seconds, 30.0, _clear_secrets),
         Sweep("statistics", STATISTICS_SECONDS, 60.0, _keep_statistics),
+        Sweep("metrics", METRICS_SECONDS, 30.0, _count_hours, at_start=True),
         Sweep("events", hour, 300.0, drop_events),
         Sweep("deliveries", hour, 300.0, drop_deliveries),
         Sweep("provider_events", hour, 60.0, drop_provider_events),
@@ -94,9 +111,21 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
         Sweep("intake_keys", hour, 300.0, _drop_intake_keys),
         Sweep("idempotency_keys", hour, 60.0, _drop_idempotency_keys),
         Sweep("rate_windows", hour, 60.0, _drop_rate_windows),
+        Sweep("oauth", hour, 300.0, _drop_oauth),
+        Sweep("sessions", hour, 60.0, sessions.sweep),
         Sweep("trashed_messages", hour, 300.0, purge_messages),
         Sweep("trashed_agents", hour, 300.0, purge_agents),
+        Sweep("closed_accounts", CLOSED_SECONDS, 240.0, delete_accounts, at_start=True),
     )
+
+
+def _announcing(outbox: bool) -> Callable[[Database, int], Awaitable[int]]:
+    async def announce_due(database: Database, batch: int) -> int:
+        told = await engagements.announce_due(database, DUE_BATCH, outbox_on=outbox)
+        # A full batch says "full", so that it is called again.
+        return batch if told == DUE_BATCH else told
+
+    return announce_due
 
 
 async def _disable_failing(database: Database, batch: int) -> int:
@@ -117,6 +146,11 @@ async def _keep_statistics(database: Database, batch: int) -> int:
     return 0
 
 
+async def _count_hours(database: Database, batch: int) -> int:
+    # It knows itself whether there is more: say "full", so that it is called again.
+    return batch if await metrics.count_hours(database) else 0
+
+
 async def _clear_secrets(database: Database, batch: int) -> int:
     # Of as many rows as there were rotations in the last day: no batches needed.
     return min(batch - 1, await deliveries.clear_old_secrets(database))
@@ -129,6 +163,10 @@ async def _drop_intake_keys(database: Database, batch: int) -> int:
 async def _drop_idempotency_keys(database: Database, batch: int) -> int:
     before = datetime.now(UTC) - timedelta(hours=IDEMPOTENCY_HOURS)
     return min(batch - 1, await idempotency.sweep(database, before))
+
+
+async def _drop_oauth(database: Database, batch: int) -> int:
+    return await oauth.sweep(database, OAUTH_CLIENT_DAYS, batch)
 
 
 async def _drop_rate_windows(database: Database, batch: int) -> int:

@@ -72,8 +72,11 @@ async def run_once(database: Database, sweep: Sweep) -> int | None:
 
 
 async def _repeat(database: Database, sweep: Sweep, turn: trio.Lock) -> None:
+    waited = sweep.at_start
     while True:
-        await trio.sleep(sweep.period_seconds * (1 - SPREAD * random.random()))
+        if not waited:
+            await trio.sleep(sweep.period_seconds * (1 - SPREAD * random.random()))
+        waited = False
         try:
             async with turn:
                 touched = await run_once(database, sweep)

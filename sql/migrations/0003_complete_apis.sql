@@ -1,6 +1,10 @@
 -- Templates, contacts, what is known of correspondents, screening, search, sign-in and OAuth.
 
-alter table accounts add column max_templates integer not null default 10;
+alter table accounts
+    add column max_templates integer not null default 10,
+    add column closed_at timestamptz;
+comment on column accounts.closed_at is 'its owner deleted it: nobody can use it, its data is being deleted in steps';
+create index accounts_closed on accounts (closed_at) where closed_at is not null;
 
 create table templates (
     account_id text not null references accounts (id) on delete cascade,
@@ -23,7 +27,7 @@ create index templates_by_account on templates (account_id, created_at desc, id 
 
 create table contacts (
     account_id text not null references accounts (id) on delete cascade,
-    address text not null check (address = lower(address)),
+    address text not null,
     display_name text not null default '',
     metadata jsonb not null default '{}',
     source text not null check (source in ('import', 'manual', 'inbound')),
@@ -64,7 +68,9 @@ create table engagements (
 );
 comment on column engagements.announced_at is 'the next_action_at that contact.due was told for';
 create index engagements_by_contact on engagements (account_id, address);
-create index engagements_by_age on engagements (account_id, agent_email, created_at desc, address desc);
+create index engagements_by_batch on engagements (account_id, import_batch_id) where import_batch_id is not null;
+-- An agent is one account's: this also finds what goes with it.
+create index engagements_by_age on engagements (agent_email, created_at desc, address desc);
 create index engagements_due on engagements (next_action_at)
     where next_action_at is not null and next_action_at is distinct from announced_at;
 
@@ -83,13 +89,17 @@ create table correspondents (
     first_outbound_at timestamptz,
     last_outbound_at timestamptz,
     last_conversation_id text,
-    primary key (account_id, agent_email, address)
+    known boolean not null default false,
+    -- By address first: whether an account has mail with somebody is asked too.
+    primary key (account_id, address, agent_email)
 )
 with (fillfactor = 70);
 comment on table correspondents is 'Mail of one agent with one address: delivered in, and taken by the next server out';
 comment on column correspondents.skeleton is 'the address as it looks (core.confusables): two that look alike have the same';
 comment on column correspondents.verified_count is 'of the inbound mails those with a DMARC pass';
-create index correspondents_by_look on correspondents (account_id, agent_email, skeleton);
+comment on column correspondents.known is 'proved itself once, or was written to: others may be mistaken for it';
+-- Whoever merely claimed an address is not in it: a million made-up senders make no look-up longer.
+create index correspondents_by_look on correspondents (account_id, agent_email, skeleton) where known;
 
 create table sender_evidence (
     account_id text not null,
@@ -114,6 +124,8 @@ alter table messages
     add column thread_id text,
     add column thread_parent_id text,
     add column continuity text check (continuity in ('new', 'consistent', 'break')),
+    add column continuity_detail text,
+    add column resembles text,
     add column scan_score real,
     add column scan_action text check (scan_action in ('allow', 'flag', 'review', 'block')),
     drop constraint messages_review_status_check,
@@ -124,6 +136,7 @@ alter table messages
         )
     );
 comment on column messages.continuity is 'how the sender''s authentication compares with what this agent knows of it';
+comment on column messages.resembles is 'a known correspondent whom the sender looks like but is not';
 
 create table protection_events (
     account_id text not null references accounts (id) on delete cascade,
@@ -151,10 +164,12 @@ create table screenings (
     message_id text not null,
     attempts integer not null default 0,
     next_attempt_at timestamptz not null default now(),
+    noticed jsonb not null default '{}',
     created_at timestamptz not null default now(),
     primary key (account_id, message_id),
     foreign key (account_id, message_id) references messages (account_id, id) on delete cascade
 );
+comment on column screenings.noticed is 'what the heuristics said of it already';
 comment on table screenings is 'Mail that waits, hidden, for the word of the model';
 create index screenings_due on screenings (next_attempt_at);
 
@@ -163,32 +178,40 @@ create index screenings_due on screenings (next_attempt_at);
 create table message_search (
     account_id text not null,
     message_id text not null,
-    agent_email text not null,
-    created_at timestamptz not null,
     document tsvector not null,
     primary key (account_id, message_id),
     foreign key (account_id, message_id) references messages (account_id, id) on delete cascade
 );
-create index message_search_by_word on message_search using gin (document);
+comment on column message_search.document is 'made by core.search_words; one lexeme in it says whose inbox the mail is in';
+-- In the table itself as far as a page holds it: moved out of it, all documents would look so cheap to read that the
+-- planner would rather read them all than ask the index.
+alter table message_search alter column document set storage main;
+-- What is not merged yet is read from end to end by every search; the worker alone pays for the merging.
+create index message_search_by_word on message_search using gin (document) with (gin_pending_list_limit = 512);
 
+-- Without a key and without a reference: it is written with every mail, and a mail that is gone or there twice does no harm.
 create table search_queue (
+    created_at timestamptz not null,
     account_id text not null,
-    message_id text not null,
-    created_at timestamptz not null default now(),
-    primary key (account_id, message_id),
-    foreign key (account_id, message_id) references messages (account_id, id) on delete cascade
+    message_id text not null
 );
-comment on table search_queue is 'Mail that is not in message_search yet';
+comment on table search_queue is 'Mail that is not in message_search yet, or changed since; the newest is taken first';
+create index search_queue_by_age on search_queue (created_at);
+-- A draft that nothing is composed of yet comes into the queue when it is accepted.
+insert into search_queue (created_at, account_id, message_id)
+select created_at, account_id, id from messages where direction = 'inbound' or content_sha256 is not null;
 
 -- People signed in, and programs that they let in.
 
 create table sessions (
     token_sha256 bytea primary key check (length(token_sha256) = 32),
     account_id text not null references accounts (id) on delete cascade,
+    key_id text,
     created_at timestamptz not null default now(),
     last_seen_at timestamptz not null default now(),
     expires_at timestamptz not null
 );
+comment on column sessions.key_id is 'the API key that was shown to sign in: when it stops, so does the session';
 create index sessions_by_account on sessions (account_id);
 create index sessions_by_expiry on sessions (expires_at);
 
@@ -217,6 +240,8 @@ create table oauth_grants (
     check ((scope = 'agent') = (agent_email is not null))
 );
 create index oauth_grants_by_client on oauth_grants (client_id);
+create index oauth_grants_by_agent on oauth_grants (agent_email) where agent_email is not null;
+create index oauth_grants_by_age on oauth_grants (account_id, created_at desc, id desc);
 
 create table oauth_codes (
     code_sha256 bytea primary key check (length(code_sha256) = 32),
@@ -230,6 +255,7 @@ create table oauth_codes (
     foreign key (account_id, grant_id) references oauth_grants (account_id, id) on delete cascade
 );
 create index oauth_codes_by_expiry on oauth_codes (expires_at);
+create index oauth_codes_by_grant on oauth_codes (account_id, grant_id);
 
 create table oauth_tokens (
     token_sha256 bytea primary key check (length(token_sha256) = 32),
@@ -239,13 +265,19 @@ create table oauth_tokens (
     created_at timestamptz not null default now(),
     expires_at timestamptz not null,
     rotated_at timestamptz,
+    parent_sha256 bytea,
     foreign key (account_id, grant_id) references oauth_grants (account_id, id) on delete cascade
 );
 comment on column oauth_tokens.rotated_at is 'of a refresh token that was used: a second use revokes the grant';
-create index oauth_tokens_by_grant on oauth_tokens (account_id, grant_id);
-create index oauth_tokens_by_expiry on oauth_tokens (expires_at);
+comment on column oauth_tokens.parent_sha256 is 'the refresh token that this one was given for';
+-- A program that is used has two tokens more each hour: none of these looks at those that are over.
+create index oauth_tokens_by_grant on oauth_tokens (account_id, grant_id, kind, expires_at);
+create index oauth_tokens_by_parent on oauth_tokens (parent_sha256) where parent_sha256 is not null;
+create index oauth_tokens_by_expiry on oauth_tokens (kind, expires_at);
 
-alter table agents add column assertion_version integer not null default 1;
+-- No number comes twice: an inbox that is made anew at an old address does not honour the tokens of the old one.
+create sequence assertion_versions;
+alter table agents add column assertion_version bigint not null default nextval('assertion_versions');
 comment on column agents.assertion_version is 'raised to make every identity token of the agent worthless';
 
 create table feedback (
@@ -257,3 +289,47 @@ create table feedback (
     created_at timestamptz not null default now()
 );
 comment on table feedback is 'What people told the operator of this deployment';
+
+-- Metrics: what became of the messages of each hour that is over, counted once (storage.metrics tells how it stays true).
+
+create table metrics_progress (
+    account_id text primary key references accounts (id) on delete cascade,
+    counted_until timestamptz not null
+);
+comment on table metrics_progress is 'All hours of an account before this one are in metrics_hours';
+create index metrics_progress_by_age on metrics_progress (counted_until);
+
+create table metrics_hours (
+    account_id text not null references accounts (id) on delete cascade,
+    agent_email text not null,
+    hour timestamptz not null,
+    direction text not null,
+    codes text[] not null,
+    messages bigint[] not null,
+    observations bigint[] not null,
+    primary key (account_id, agent_email, hour, direction)
+);
+comment on table metrics_hours is 'Messages that were created in an hour, by what became of them; no row: there were none';
+comment on column metrics_hours.agent_email is 'empty: all agents of the account';
+comment on column metrics_hours.messages is 'how many have the code in the same place of `codes`, and below how often it was seen';
+create index metrics_hours_by_time on metrics_hours (account_id, hour);
+
+create table metrics_days (
+    account_id text not null references accounts (id) on delete cascade,
+    day date not null,
+    agent_email text not null,
+    direction text not null,
+    codes text[] not null,
+    messages bigint[] not null,
+    observations bigint[] not null,
+    primary key (account_id, day, agent_email, direction)
+);
+comment on table metrics_days is 'The hours of each agent, summed up over days that are over';
+
+-- Without a key and without a reference: writers never wait for each other, nor for whoever counts.
+create table metrics_stale (
+    account_id text not null,
+    hour timestamptz not null
+);
+comment on table metrics_stale is 'Hours of which something became known, or went, since they may have been counted: counted anew, then gone';
+create index metrics_stale_by_hour on metrics_stale (account_id, hour);

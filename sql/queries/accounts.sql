@@ -3,6 +3,7 @@ select k.id, k.account_id, k.scope, k.agent_email, k.expires_at, a.account_class
 from api_keys k
 join accounts a on a.id = k.account_id
 where k.key_hash = %(key_hash)s
+  and a.closed_at is null
   and k.revoked_at is null
   and (k.expires_at is null or k.expires_at > %(at)s)
   and (k.scope = 'account' or exists (
@@ -47,13 +48,17 @@ insert into api_keys (account_id, id, name, key_hash, key_prefix, scope, agent_e
 values (%(account_id)s, %(id)s, %(name)s, %(key_hash)s, %(key_prefix)s, %(scope)s, %(agent_email)s, %(expires_at)s)
 returning id, name, key_prefix, scope, agent_email, expires_at, last_used_at, created_at;
 
--- revoke_key: stop a key for good, in every process
+-- revoke_key: stop a key for good, in every process, and with an inbox's key the identity tokens of that inbox
 with revoked as (
     update api_keys set revoked_at = %(at)s
     where account_id = %(account_id)s and id = %(id)s and revoked_at is null
-    returning account_id
+    returning account_id, agent_email
+), ended as (
+    update agents g set assertion_version = nextval('assertion_versions')
+    from revoked where g.email = revoked.agent_email and g.account_id = revoked.account_id
+    returning pg_notify('e2ad_agents', g.email)
 )
-select pg_notify('e2ad_accounts', account_id) from revoked;
+select pg_notify('e2ad_accounts', account_id), (select count(*) from ended) from revoked;
 
 -- find_account: an account by the address of its owner
 select id, email, name, account_class from accounts where email = %(email)s;
@@ -68,3 +73,6 @@ with added as (
     insert into account_usage (account_id) select id from added
 )
 select id from added;
+
+-- announce: what is known of an account is not true any more
+select pg_notify('e2ad_accounts', %(account_id)s::text);

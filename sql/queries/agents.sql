@@ -66,11 +66,14 @@ from changed
 join domains d on d.domain = changed.registered_domain,
 lateral (select pg_notify('e2ad_agents', changed.email)) as told;
 
--- trash: refuse its mail and hide it, all of it to be had back
+-- trash: refuse its mail and hide it, all of it to be had back; what programs may do with it ends for good
 with trashed as (
-    update agents set deleted_at = now()
+    update agents set deleted_at = now(), assertion_version = nextval('assertion_versions')
     where account_id = %(account_id)s and email = %(email)s and deleted_at is null
     returning email
+), ended as (
+    update oauth_grants g set revoked_at = now(), revoked_reason = 'agent_trashed'
+    from trashed where g.agent_email = trashed.email and g.revoked_at is null
 )
 select trashed.email
 from trashed, lateral (select pg_notify('e2ad_agents', trashed.email)) as told;
@@ -109,7 +112,12 @@ with doomed as (
 ), gone as (
     delete from messages m using doomed
     where m.account_id = %(account_id)s and m.id = doomed.id
-    returning m.size_bytes, m.content_sha256
+    returning m.size_bytes, m.content_sha256, m.created_at
+), marks as (
+    insert into metrics_stale (account_id, hour)
+    select distinct %(account_id)s, date_trunc('hour', created_at, 'UTC')
+    from gone
+    where created_at < date_trunc('hour', now() - interval '5 minutes', 'UTC')
 ), given_back as (
     update account_usage set
         storage_bytes = greatest(0, storage_bytes - (select coalesce(sum(size_bytes), 0) from gone))

@@ -20,7 +20,7 @@ left join lateral (
               and o.deleted_at is null
               and (o.direction = 'outbound'
                    or coalesce(o.review_status, '')
-                      not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+                      not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
             order by o.created_at desc, o.id desc
             limit 1
         ) latest
@@ -29,7 +29,7 @@ left join lateral (
           and m.deleted_at is null
           and (m.direction = 'outbound'
                or coalesce(m.review_status, '')
-                  not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+                  not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
           and latest.id = m.id
           and (%(since)s::timestamptz is null or m.created_at >= %(since)s)
           and (%(until)s::timestamptz is null or m.created_at < %(until)s)
@@ -49,7 +49,7 @@ left join lateral (
           and w.deleted_at is null
           and (w.direction = 'outbound'
                or coalesce(w.review_status, '')
-                  not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+                  not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
     ) whole
 ) c on true
 where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_at is null
@@ -59,7 +59,8 @@ order by c.last_message_at desc, c.last_message_id desc;
 with members as materialized (
     select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
            m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded,
-           m.size_bytes, m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+           m.size_bytes, m.unread, m.labels, m.flagged, m.flag_reason, m.continuity, m.continuity_detail,
+       m.resembles, m.review_status, m.deleted_at,
            s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at
     from messages m
     join agents a on a.email = m.agent_email and a.deleted_at is null
@@ -69,7 +70,7 @@ with members as materialized (
       and m.conversation_id = %(conversation_id)s
       and m.deleted_at is null
       and (m.direction = 'outbound'
-           or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+           or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
 ), whole as (
     select min(created_at) as first_message_at,
            count(*) as message_count,

@@ -73,6 +73,7 @@ with moved as (
     update agents set
         registered_domain = %(domain)s,
         deleted_at = coalesce(deleted_at, now()),
+        assertion_version = nextval('assertion_versions'),
         catch_all = false
     where registered_domain = any(%(displaced)s::text[]) and account_id <> %(account_id)s
     returning email

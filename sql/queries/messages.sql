@@ -3,17 +3,29 @@
 -- index of every other one is found.
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
-       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
-       s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at
+       m.unread, m.labels, m.flagged, m.flag_reason, m.continuity, m.continuity_detail,
+       m.resembles, m.review_status, m.deleted_at, m.thread_id,
+       s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at,
+       case when %(quoted_characters)s::int > 0 and m.id is not null then json_build_object(
+               'name', m.sender_name, 'text', left(m.body_text, %(quoted_characters)s::int),
+               'attachments', m.attachments)
+       end as quoted
 from agents a
 left join lateral (
     select *
     from messages m
     where m.account_id = %(account_id)s
-      and m.agent_email = %(agent_email)s
-      and case when %(deleted)s::boolean then m.deleted_at is not null else m.deleted_at is null end
+      and case
+          -- Those that are named are found by their keys, wherever in the inbox they stand: written so that no index
+          -- of an inbox fits.
+          when %(found_ids)s::text[] is not null then
+              m.id = any(%(found_ids)s::text[]) and m.agent_email || '' = %(agent_email)s
+              and (coalesce(m.deleted_at, '-infinity') = '-infinity') <> %(deleted)s::boolean
+          when %(deleted)s::boolean then m.agent_email = %(agent_email)s and m.deleted_at is not null
+          else m.agent_email = %(agent_email)s and m.deleted_at is null
+      end
       and (m.direction = 'outbound'
-           or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+           or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
       and (%(direction)s::text is null or m.direction = %(direction)s)
       and (%(unread)s::boolean is null or m.unread = %(unread)s
            or (%(direction)s::text is null and m.direction = 'outbound'))
@@ -30,6 +42,11 @@ left join lateral (
                    's', m.subject, 'f', coalesce(m.header_from, ''), 'l', m.labels,
                    't', (extract(epoch from m.created_at) * 1000000)::bigint),
                %(filter_path)s::jsonpath))
+      -- Asked of one mail after the other on the way through the list, never of all.
+      and (%(found_query)s::text is null or (
+               select w.document @@ %(found_query)s::tsquery
+               from message_search w
+               where w.account_id = m.account_id and w.message_id = m.id))
       and (%(cursor_at)s::timestamptz is null or (m.created_at, m.id) < (%(cursor_at)s, %(cursor_id)s::text))
     order by m.created_at desc, m.id desc
     limit %(limit)s
@@ -46,17 +63,29 @@ order by m.created_at desc, m.id desc;
 -- oldest: the same, oldest first
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
-       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
-       s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at
+       m.unread, m.labels, m.flagged, m.flag_reason, m.continuity, m.continuity_detail,
+       m.resembles, m.review_status, m.deleted_at, m.thread_id,
+       s.status as delivery_status, s.detail as delivery_detail, s.sent_as, s.scheduled_at,
+       case when %(quoted_characters)s::int > 0 and m.id is not null then json_build_object(
+               'name', m.sender_name, 'text', left(m.body_text, %(quoted_characters)s::int),
+               'attachments', m.attachments)
+       end as quoted
 from agents a
 left join lateral (
     select *
     from messages m
     where m.account_id = %(account_id)s
-      and m.agent_email = %(agent_email)s
-      and case when %(deleted)s::boolean then m.deleted_at is not null else m.deleted_at is null end
+      and case
+          -- Those that are named are found by their keys, wherever in the inbox they stand: written so that no index
+          -- of an inbox fits.
+          when %(found_ids)s::text[] is not null then
+              m.id = any(%(found_ids)s::text[]) and m.agent_email || '' = %(agent_email)s
+              and (coalesce(m.deleted_at, '-infinity') = '-infinity') <> %(deleted)s::boolean
+          when %(deleted)s::boolean then m.agent_email = %(agent_email)s and m.deleted_at is not null
+          else m.agent_email = %(agent_email)s and m.deleted_at is null
+      end
       and (m.direction = 'outbound'
-           or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+           or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
       and (%(direction)s::text is null or m.direction = %(direction)s)
       and (%(unread)s::boolean is null or m.unread = %(unread)s
            or (%(direction)s::text is null and m.direction = 'outbound'))
@@ -73,6 +102,11 @@ left join lateral (
                    's', m.subject, 'f', coalesce(m.header_from, ''), 'l', m.labels,
                    't', (extract(epoch from m.created_at) * 1000000)::bigint),
                %(filter_path)s::jsonpath))
+      -- Asked of one mail after the other on the way through the list, never of all.
+      and (%(found_query)s::text is null or (
+               select w.document @@ %(found_query)s::tsquery
+               from message_search w
+               where w.account_id = m.account_id and w.message_id = m.id))
       and (%(cursor_at)s::timestamptz is null or (m.created_at, m.id) > (%(cursor_at)s, %(cursor_id)s::text))
     order by m.created_at, m.id
     limit %(limit)s
@@ -98,12 +132,13 @@ with marked as (
       and m.unread
       and %(mark_read)s::boolean
       and (m.direction = 'outbound'
-            or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+            or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
       and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
 )
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded, m.size_bytes,
-       m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at,
+       m.unread, m.labels, m.flagged, m.flag_reason, m.continuity, m.continuity_detail,
+       m.resembles, m.review_status, m.deleted_at, m.thread_id,
        b.status as delivery_status, b.detail as delivery_detail, b.sent_as, b.scheduled_at, m.method,
        m.sender_name, m.authentication, m.automation, m.body_text, m.new_text, m.body_html, m.truncated, m.attachments,
        m.verified, m.entity_type, m.domain_check, m.delegation, m.content_sha256, c.raw,
@@ -123,7 +158,7 @@ where m.account_id = %(account_id)s
   and m.id = %(id)s
   and m.agent_email || '' = %(agent_email)s
   and (m.direction = 'outbound'
-        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+        or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'));
 
 -- raw: a message's bytes as they came; nothing is marked
 select c.raw
@@ -134,7 +169,7 @@ where m.account_id = %(account_id)s
   and m.id = %(id)s
   and m.agent_email || '' = %(agent_email)s
   and (m.direction = 'outbound'
-        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+        or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'));
 
 -- attachments: a message's index of attachments, with its bytes where the wanted one is small enough to go inline
 select m.attachments,
@@ -148,7 +183,7 @@ where m.account_id = %(account_id)s
   and m.id = %(id)s
   and m.agent_email || '' = %(agent_email)s
   and (m.direction = 'outbound'
-        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+        or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'));
 
 -- download: a message's bytes for the holder of a signed link, which names the agent and the message
 select c.raw
@@ -158,7 +193,7 @@ join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256
 where a.email = %(agent_email)s
   and a.deleted_at is null
   and (m.direction = 'outbound'
-        or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'));
+        or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'));
 
 -- update: add and remove labels and set the read state; nothing is written where nothing changes or too much would be
 with target as materialized (
@@ -174,7 +209,7 @@ with target as materialized (
       and m.id = %(id)s
       and m.agent_email || '' = %(agent_email)s
       and (m.direction = 'outbound'
-            or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+            or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
       and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
     for no key update of m
 ),
@@ -205,7 +240,7 @@ with submission as materialized (
 target as materialized (
     select m.account_id, m.id, m.deleted_at,
            m.review_status is not null
-           and (m.review_status = 'pending_review'
+           and (m.review_status in ('pending_screening', 'pending_review')
                 or (m.direction = 'inbound' and m.review_status in ('review_rejected', 'review_expired_rejected')))
                as held,
            coalesce((select in_progress from submission), false) as in_progress
@@ -231,7 +266,7 @@ with target as materialized (
       and m.id = %(id)s
       and m.agent_email || '' = %(agent_email)s
       and (m.direction = 'outbound'
-            or coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected'))
+            or coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
       and exists (select from agents a where a.email = m.agent_email and a.deleted_at is null)
     for no key update of m
 ),
@@ -252,7 +287,7 @@ with submission as materialized (
 target as materialized (
     select m.account_id, m.id, m.deleted_at is not null as in_trash, m.size_bytes, m.content_sha256,
            m.review_status is not null
-           and (m.review_status = 'pending_review'
+           and (m.review_status in ('pending_screening', 'pending_review')
                 or (m.direction = 'inbound' and m.review_status in ('review_rejected', 'review_expired_rejected')))
                as held,
            coalesce((select in_progress from submission), false) as in_progress
@@ -267,7 +302,13 @@ gone as (
     delete from messages m
     using target t
     where m.account_id = t.account_id and m.id = t.id and t.in_trash and not t.held and not t.in_progress
-    returning m.account_id, m.size_bytes
+    returning m.account_id, m.size_bytes, m.created_at
+),
+marks as (
+    insert into metrics_stale (account_id, hour)
+    select account_id, date_trunc('hour', created_at, 'UTC')
+    from gone
+    where created_at < date_trunc('hour', now() - interval '5 minutes', 'UTC')
 ),
 given_back as (
     update account_usage u set storage_bytes = greatest(0, u.storage_bytes - g.size_bytes)

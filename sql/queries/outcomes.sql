@@ -16,6 +16,7 @@ join recipients r on r.account_id = k.account_id and r.message_id = k.message_id
 order by r.account_id, r.message_id, r.address;
 
 -- write: the new states of recipients and of their submissions, all decided by the caller, who holds the locks
+-- Whom the next server has taken the mail for is counted as written to, once for each mail.
 with moved as (
     update recipients r
     set status = c.status, smtp_code = c.smtp_code, enhanced = c.enhanced, detail = c.detail, changed_at = %(at)s
@@ -24,6 +25,34 @@ with moved as (
         (select %(smtp_codes)b::int[]), (select %(enhanceds)b::text[]), (select %(details)b::text[])
     ) as c (account_id, message_id, address, status, smtp_code, enhanced, detail)
     where r.account_id = c.account_id and r.message_id = c.message_id and r.address = c.address
+),
+written as (
+    insert into correspondents as c (
+        account_id, agent_email, address, skeleton, outbound_count, first_outbound_at, last_outbound_at,
+        last_conversation_id, known
+    )
+    select
+        t.account_id, m.agent_email, t.correspondent, min(t.look), count(*), %(at)s, %(at)s,
+        (array_agg(m.conversation_id order by m.created_at desc))[1], true
+    from unnest(
+        (select %(taken_account_ids)b::text[]), (select %(taken_message_ids)b::text[]),
+        (select %(correspondents)b::text[]), (select %(looks)b::text[])
+    ) as t (account_id, message_id, correspondent, look)
+    cross join lateral (
+        select m.agent_email, m.conversation_id, m.created_at
+        from messages m
+        where m.account_id = t.account_id and m.id = t.message_id
+        limit 1
+    ) m
+    where t.correspondent <> m.agent_email
+    group by t.account_id, m.agent_email, t.correspondent
+    order by t.account_id, t.correspondent, m.agent_email
+    on conflict (account_id, address, agent_email) do update set
+        outbound_count = c.outbound_count + excluded.outbound_count,
+        first_outbound_at = coalesce(c.first_outbound_at, excluded.first_outbound_at),
+        last_outbound_at = excluded.last_outbound_at,
+        last_conversation_id = excluded.last_conversation_id,
+        known = true
 )
 update submissions s
 set status = c.status,

@@ -11,14 +11,14 @@ cross join lateral (
      from messages m
      where m.account_id = %(account_id)s and m.agent_email = %(agent_email)s and lower(m.header_from) = a.form
        and m.direction = 'inbound' and m.verified
-       and coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected')
+       and coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected')
      limit %(per_sender)s)
     union all
     (select m.id, m.header_from
      from messages m
      where m.account_id = %(account_id)s and m.agent_email = %(agent_email)s and m.header_from = a.form
        and m.direction = 'inbound' and m.entity_type = 'agent'
-       and coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected')
+       and coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected')
      limit 1)
 ) s
 union all
@@ -46,7 +46,7 @@ from (
              limit %(members)s)
         ) c
         join messages m on m.account_id = %(account_id)s and m.id = c.id
-        where coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected')
+        where coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected')
     ) b
 ) p;
 

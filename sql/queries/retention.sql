@@ -62,7 +62,12 @@ with doomed as (
 ), gone as (
     delete from messages m using doomed
     where m.account_id = doomed.account_id and m.id = doomed.id
-    returning m.account_id, m.size_bytes, m.content_sha256
+    returning m.account_id, m.size_bytes, m.content_sha256, m.created_at
+), marks as (
+    insert into metrics_stale (account_id, hour)
+    select distinct account_id, date_trunc('hour', created_at, 'UTC')
+    from gone
+    where created_at < date_trunc('hour', now() - interval '5 minutes', 'UTC')
 ), given_back as (
     update account_usage u
     set storage_bytes = greatest(0, u.storage_bytes - freed.bytes)

@@ -51,7 +51,8 @@ where h.account_id = moved.account_id and h.message_id = moved.id;
 
 -- released: what the announcement of a mail says that a person let through
 select m.created_at, m.envelope_from, m.header_from, m.verified_domain, m.to_addresses, m.cc_addresses,
-       m.reply_to_addresses, m.authentication, m.subject, m.attachments, m.automation, m.conversation_id, m.threaded
+       m.reply_to_addresses, m.authentication, m.subject, m.attachments, m.automation, m.conversation_id, m.threaded,
+       m.continuity, m.continuity_detail, m.resembles
 from messages m
 where m.account_id = %(account_id)s and m.id = %(id)s;
 
@@ -115,12 +116,13 @@ where m.account_id = %(account_id)s and m.id = %(id)s;
 -- show: a message of the account, held or not, with what was and is thought about it
 select m.id, m.direction, m.created_at, m.delivered_to, m.envelope_from, m.header_from, m.verified_domain,
        m.to_addresses, m.cc_addresses, m.bcc_addresses, m.reply_to_addresses, m.subject, m.conversation_id, m.threaded,
-       m.size_bytes, m.unread, m.labels, m.flagged, m.flag_reason, m.review_status, m.deleted_at, m.agent_email,
+       m.size_bytes, m.unread, m.labels, m.flagged, m.flag_reason, m.continuity, m.continuity_detail,
+       m.resembles, m.review_status, m.deleted_at, m.agent_email,
        m.sender_name, m.authentication, m.automation, m.body_text, m.new_text, m.body_html, m.truncated, m.attachments,
        m.verified, m.entity_type, m.domain_check, m.delegation, m.content_sha256, c.raw, m.message_type, m.method,
        m.message_id as email_message_id, m.review_expires_at, s.id as secret_id, s.sealed_secret,
        b.status as delivery_status, b.detail as delivery_detail, b.sent_as, b.scheduled_at,
-       h.reason, h.findings, h.revision, h.edited, h.scheduled_at as wished_at, h.decided_at, h.decided_via, h.decided_by,
+       h.reason, coalesce(h.findings, p.findings) as findings, h.revision, h.edited, h.scheduled_at as wished_at, h.decided_at, h.decided_via, h.decided_by,
        h.rejection_reason, r.draft, coalesce(r.sha256, m.content_sha256) as sha256, acc.name as account_name
 from messages m
 join agents a on a.email = m.agent_email and a.deleted_at is null
@@ -137,6 +139,18 @@ left join lateral (
     order by s.created_at desc, s.id desc
     limit 1
 ) s on true
+-- What was noticed of mail that was never held.
+left join lateral (
+    select jsonb_agg(
+        jsonb_strip_nulls(jsonb_build_object(
+            'source', p.source, 'action', p.action, 'detector', p.detector, 'summary', p.summary, 'address', p.peer_address,
+            'score', p.scan_score, 'categories', nullif(p.categories, '[]')
+        ))
+        order by p.created_at, p.id
+    ) as findings
+    from protection_events p
+    where p.account_id = m.account_id and p.message_id = m.id
+) p on true
 where m.account_id = %(account_id)s and m.id = %(id)s;
 
 -- by_link: what a mailed link leads to, with the hash of every draft that such a link can have been made for

@@ -40,7 +40,7 @@ where a.account_id = %(account_id)s and a.email = %(agent_email)s and a.deleted_
 -- parent: what a reply or a forward takes from the mail that it answers, and whether that has left
 select m.id, m.direction, m.header_from, m.sender_name, m.to_addresses, m.cc_addresses, m.reply_to_addresses,
        m.subject, m.message_id, m.conversation_id, m.body_text, m.body_html, m.attachments, m.automation,
-       m.entity_type, m.sent_at, m.created_at,
+       m.entity_type, m.sent_at, m.created_at, m.thread_id,
        case when %(octets)s::int is null then case when m.attachments <> '[]' then c.raw end
             else substring(c.raw from 1 for %(octets)s::int) end as raw,
        s.submitted_at is not null as submitted
@@ -53,7 +53,7 @@ where m.account_id = %(account_id)s
     and m.agent_email || '' = %(agent_email)s
     -- Written so that no index of what is not in the trash fits: one mail is found by its key.
     and coalesce(m.deleted_at, '-infinity') = '-infinity'
-    and coalesce(m.review_status, '') not in ('pending_review', 'review_rejected', 'review_expired_rejected');
+    and coalesce(m.review_status, '') not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected');
 
 -- only_agent: the one live agent of an account, or nothing when there are several
 select min(email)
@@ -77,12 +77,28 @@ new_content as (
     -- A lock on the row that is there, so that a purge cannot take it away.
     on conflict (account_id, sha256) do update set sha256 = excluded.sha256
 ),
+adopted as (
+    -- A mail from before there were threads gets one by its first answer; of two at once the second takes the first's.
+    -- One statement writes a row once, so that what the conversation has to say of it is written here as well.
+    update messages p
+    set thread_id = coalesce(p.thread_id, %(thread_id)s),
+        threaded = p.threaded or p.conversation_id = %(conversation_id)s
+    from live
+    where %(adopts)s
+        and p.account_id = %(account_id)s
+        and p.id = %(thread_parent_id)s
+        and p.agent_email || '' = live.email
+        and not exists (
+            select from messages h where h.account_id = %(account_id)s and h.id = %(id)s and h.thread_id is not null
+        )
+    returning p.id, p.thread_id
+),
 new_message as (
     insert into messages as m (
         account_id, id, agent_email, direction, method, created_at, delivered_to, envelope_from, header_from,
         sender_name, to_addresses, cc_addresses, bcc_addresses, reply_to_addresses, subject, sent_at, message_id,
         message_id_key, reference_keys, conversation_id, threaded, body_text, body_html, attachments,
-        content_sha256, size_bytes, message_type, hops, flagged, flag_reason, entity_type
+        content_sha256, size_bytes, message_type, hops, flagged, flag_reason, entity_type, thread_id, thread_parent_id
     )
     select
         %(account_id)s, %(id)s, live.email, 'outbound', %(method)s, %(at)s, %(delivered_to)s, %(envelope_from)s,
@@ -95,7 +111,8 @@ new_message as (
                 and o.conversation_id = %(conversation_id)s and o.id <> %(id)s
         ),
         %(text)s, %(html)s, %(attachments)s::jsonb, %(sha256)s, %(size_bytes)s, %(message_type)s,
-        %(hops)s, %(flag_reason)s::text is not null, %(flag_reason)s, 'agent'
+        %(hops)s, %(flag_reason)s::text is not null, %(flag_reason)s, 'agent',
+        coalesce((select thread_id from adopted), %(thread_id)s), %(thread_parent_id)s
     from live
     on conflict (account_id, id) do update set
         method = excluded.method, delivered_to = excluded.delivered_to, envelope_from = excluded.envelope_from,
@@ -106,9 +123,14 @@ new_message as (
         reference_keys = excluded.reference_keys, conversation_id = excluded.conversation_id,
         threaded = m.threaded or excluded.threaded, body_text = excluded.body_text, body_html = excluded.body_html,
         attachments = excluded.attachments, content_sha256 = excluded.content_sha256,
-        size_bytes = excluded.size_bytes, hops = excluded.hops
+        size_bytes = excluded.size_bytes, hops = excluded.hops,
+        thread_id = coalesce(m.thread_id, excluded.thread_id),
+        thread_parent_id = coalesce(m.thread_parent_id, excluded.thread_parent_id)
         where %(held)s
-    returning m.account_id, m.id
+    returning m.account_id, m.id, m.created_at
+),
+new_search as (
+    insert into search_queue (created_at, account_id, message_id) select %(at)s, account_id, id from new_message
 ),
 new_submission as (
     insert into submissions (
@@ -144,6 +166,13 @@ new_transitions as (
         unnest((select %(transition_ids)b::text[]), (select %(reason_codes)b::text[])) with ordinality as t (id, reason_code, place)
     on conflict do nothing
 ),
+new_mark as (
+    -- A draft that was held is of another hour than this one (storage.metrics).
+    insert into metrics_stale (account_id, hour)
+    select account_id, date_trunc('hour', created_at, 'UTC')
+    from new_message
+    where created_at < date_trunc('hour', now() - interval '5 minutes', 'UTC')
+),
 joined_conversation as (
     update messages o
     set threaded = true
@@ -153,6 +182,7 @@ joined_conversation as (
         and o.agent_email = %(agent_email)s
         and o.conversation_id = %(conversation_id)s
         and o.id <> n.id
+        and o.id not in (select id from adopted)
         and not o.threaded
     returning o.id
 ),

@@ -26,7 +26,7 @@ select
     s.account_id, s.message_id, s.agent_email, s.attempts as number, s.counted_attempts, s.accepted_at, s.scheduled_at,
     s.sent_as, s.signing_domain, s.return_path, s.smtputf8, s.transmitting_at is not null as lost,
     m.deleted_at is not null or a.email is null as cancelled,
-    m.hops, m.content_sha256, m.size_bytes, c.raw, r.recipients
+    m.hops, m.content_sha256, m.size_bytes, m.thread_id, c.raw, r.recipients
 from claimed s
 join messages m on m.account_id = s.account_id and m.id = s.message_id
 left join agents a on a.email = s.agent_email and a.account_id = s.account_id and a.deleted_at is null

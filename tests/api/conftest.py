@@ -11,9 +11,15 @@ import pytest
 import trio
 from attrs import define, field, frozen
 
-from e2ad.api.app import Api, build_app
+from e2ad.api.app import OPERATIONS, Api, build_app
+from e2ad.api.dispatch import OperationEndpoint
+from e2ad.api.exchange import Exchange
+from e2ad.api.openapi import raised
+from e2ad.api.routing import MethodUnknown
 from e2ad.api.services import Services
 from e2ad.config.sections import Config
+from e2ad.core import errors
+from e2ad.core.errors import InvalidRequest
 from e2ad.core.sealing import KeyRing
 from e2ad.core.signing import key_hash
 from e2ad.gateway.accounts import bootstrap
@@ -132,7 +138,27 @@ class Client:
                 chunks.append(event.get("body", b""))
 
         await self.app(scope, receive, send)
-        return Answer(status, got, b"".join(chunks))
+        answer = Answer(status, got, b"".join(chunks))
+        self._check_document(scope, answer)
+        return answer
+
+    def _check_document(self, scope: Mapping[str, Any], answer: Answer) -> None:
+        """Whatever a test makes an operation say, its document has said that it may."""
+        exchange = Exchange.from_scope(scope, trio.sleep_forever, (), lease=self.services.bodies.lease())
+        try:
+            found = self.app.router.find(exchange.method, exchange.segments())
+        except (MethodUnknown, InvalidRequest):
+            return
+        if found is None or not isinstance(found[0], OperationEndpoint) or not exchange.raw_path.startswith("/v1/"):
+            return
+        operation = found[0].operation
+        if operation not in OPERATIONS:  # one that a test has made up
+            return
+        if answer.status < 400:
+            assert answer.status in operation.success, f"{operation.id} does not say that it answers {answer.status}"
+        elif answer.status != 500:
+            said = {(row.status, row.code) for row in map(errors.answer, (failure() for failure in raised(operation)))}
+            assert (answer.status, answer.code) in said, f"{operation.id} does not say: {answer.status} {answer.code}"
 
     async def get(self, path: str, **more: Any) -> Answer:
         return await self.request("GET", path, **more)

@@ -55,11 +55,11 @@ async def test_it_is_replaced_as_a_whole(owner: Client) -> None:
                 "action": "review",
                 "allowlist": ["ann@example.org", "xn--bcher-kva.example"],
             },
-            "scan": {"sensitivity": "off"},
+            "scan": {"sensitivity": "high"},
         },
         "outbound": {
             "gate": {"policy": "domain", "action": "block"},
-            "scan": {"sensitivity": "off"},
+            "scan": {"sensitivity": "low"},
             "require_review": True,
             "provenance": {"content": "block", "unseen": "review"},
         },

@@ -260,6 +260,47 @@ async def test_who_may_not_listen_any_more_is_closed(
             assert closed.value.reason.code == 1008
 
 
+@pytest.mark.parametrize(("hears", "seconds"), [("revoked", 3600.0), ("expired", 0.7)])
+async def test_a_program_listens_as_long_as_it_may(database: Database, hears: str, seconds: float) -> None:
+    token = "ate2a_" + "x" * 43
+    async with door(database) as opened:
+        for path in (full(BOT), classic(BOT, token)):
+            for statement in GRANTED:
+                values = {"account": MINE, "agent": BOT, "hash": key_hash(token), "seconds": seconds}
+                await database.execute(statement, values)
+            async with opened.listen(path, f"Bearer {token}") as socket:
+                with trio.fail_after(5):
+                    while opened.hub.sockets != 1:
+                        await trio.sleep(0.005)
+                if hears == "revoked":
+                    await database.execute("update oauth_grants set revoked_at = now()")
+                    opened.handler.services.access.clear()
+                    opened.handler.doubt_account(MINE)
+                with trio.fail_after(5), pytest.raises(ConnectionClosed) as closed:
+                    await socket.get_message()
+                assert closed.value.reason.code == 1008
+            await database.execute("delete from oauth_clients")
+            opened.handler.services.access.clear()
+
+
+GRANTED = (
+    "insert into oauth_clients (id, name, redirect_uris) values ('mcp_x', '', '{}')",
+    "insert into oauth_grants (account_id, id, client_id, scope, agent_email)"
+    " values (%(account)s, 'g', 'mcp_x', 'agent', %(agent)s)",
+    "insert into oauth_tokens (token_sha256, kind, account_id, grant_id, expires_at)"
+    " values (%(hash)s, 'access', %(account)s, 'g', now() + make_interval(secs => %(seconds)s))",
+)
+
+
+@pytest.mark.parametrize("token", ["ate2a_" + "x" * 43, "ate2a_x"])
+async def test_a_token_that_opens_no_socket(database: Database, token: str) -> None:
+    async with door(database) as opened:
+        answer = await opened.refusal(full(BOT), f"Bearer {token}")
+        assert answer.status_code == 401
+        challenge = 'Bearer realm="e2a", error="invalid_token", error_description="the access token is invalid"'
+        assert answer.headers["www-authenticate"] == challenge
+
+
 async def test_who_still_may_listen_goes_on(database: Database) -> None:
     async with door(database) as opened, opened.knock(full(BOT), f"Bearer {ACCOUNT_KEY}") as socket:
         with trio.fail_after(5):

@@ -26,6 +26,11 @@ def stored(far: FarApi) -> None:
     far.on("PUT", PROTECTION, OPEN)
 
 
+def test_screening_in_words(far: FarApi) -> None:
+    far.on("GET", PROTECTION, {**OPEN, "inbound": {"gate": {}, "scan": {"sensitivity": "medium"}}})
+    assert "  screened  what it gets, sensitivity medium" in far.e2a("protection", "show").stdout.splitlines()
+
+
 def test_the_rules_in_words(far: FarApi) -> None:
     done = far.e2a("protection", "show")
     assert done.exit_code == 0, done.stderr
@@ -53,6 +58,8 @@ def test_the_rules_in_words(far: FarApi) -> None:
         (["--inbound-policy", "allowlist"], ("inbound", "gate", "policy"), "allowlist"),
         (["--inbound-action", "review"], ("inbound", "gate", "action"), "review"),
         (["--inbound-allow", "x.test"], ("inbound", "gate", "allowlist"), ["x.test"]),
+        (["--screening", "high"], ("outbound", "scan", "sensitivity"), "high"),
+        (["--inbound-screening", "medium"], ("inbound", "scan", "sensitivity"), "medium"),
         (["--ttl", "12h"], ("holds", "ttl_seconds"), 43_200),
         (["--on-expiry", "approve"], ("holds", "on_expiry"), "approve"),
         (["--no-notify"], ("holds", "suppress_notifications"), True),
@@ -71,7 +78,8 @@ def test_one_rule_is_changed_and_the_others_stay(
     assert place.pop(leaf) == value
     for name, others in OPEN.items():
         assert put[name].keys() | {leaf} >= others.keys()
-    assert put["outbound"]["scan"] == {"sensitivity": "off"}
+    for direction in {"inbound", "outbound"} - {above[0]}:
+        assert put[direction]["scan"] == {"sensitivity": "off"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import attrs
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from e2ad.config import Config, ConfigError, load
 from e2ad.config.loading import _walk
@@ -169,3 +171,34 @@ def test_a_file_that_is_not_there() -> None:
 def test_sections_are_frozen() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         Config().smtp.port = 1
+
+
+def rsa_key(folder: Path, bits: int) -> Path:
+    path = folder / f"{bits}.pem"
+    made = rsa.generate_private_key(65537, bits)
+    path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def test_a_signing_key_for_agents(tmp_path: Path) -> None:
+    url = {"E2AD_HTTP_PUBLIC_URL": "https://mail.example.com"}
+    good, small = rsa_key(tmp_path, 2048), rsa_key(tmp_path, 1024)
+    config = load(None, environ=NEEDED | url | {"E2AD_IDENTITY_PRIVATE_KEY_FILE": str(good)})
+    assert config.identity.key_id == "v1"
+    (problem,) = problems(E2AD_IDENTITY_PRIVATE_KEY_FILE=str(good))
+    assert "set http.public_url too" in problem
+    (problem,) = problems(**url | {"E2AD_IDENTITY_PRIVATE_KEY_FILE": str(small)})
+    assert "has 1024 bits" in problem
+    (problem,) = problems(**url | {"E2AD_IDENTITY_PRIVATE_KEY_FILE": str(tmp_path / "none")})
+    assert "can't be read" in problem
+    assert any("identity.key_id" in one for one in problems(E2AD_IDENTITY_KEY_ID="a b"))
+
+
+def test_a_secret_for_the_operators_programs(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 32 + "\n")
+    config = load(None, environ=NEEDED | {"E2AD_INTERNAL_SECRET_FILE": str(secret)})
+    assert config.internal.secret == "s" * 32
+    (problem,) = problems(E2AD_INTERNAL_SECRET="short")
+    assert "fewer than 32 bytes" in problem
+    assert "short" not in problem

@@ -1,23 +1,10 @@
-"""Canonical Message-ID keys and the choice of a conversation."""
-
-from datetime import UTC, datetime, timedelta
+"""Canonical Message-ID keys and the choice of a thread."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2ad.core.threads import (
-    Begin,
-    Join,
-    Match,
-    candidates,
-    conversation_for,
-    message_id_key,
-    message_id_keys,
-    thread_for,
-)
-
-NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
+from e2ad.core.threads import candidates, message_id_key, message_id_keys, strict_message_id_keys, thread_for
 
 KEYS = {
     "<a@b.test>": "<a@b.test>",
@@ -67,26 +54,29 @@ def test_candidates_are_nearest_first_and_bounded() -> None:
     assert len(candidates([f"<{n}@x>" for n in range(80)], [f"<r{n}@x>" for n in range(80)])) == 100
 
 
-def match(name: str, minutes: int, conversation: str | None, thread: str | None = None, key: str = "<a@x>") -> Match:
-    return Match(key, name, NOON + timedelta(minutes=minutes), conversation, thread)
+STRICT = {
+    "": (),
+    "<a@B.test>": ("<a@b.test>",),
+    " <a@b> \t<c@D>": ("<a@b>", "<c@d>"),
+    "<a@b><c@d>": ("<a@b>", "<c@d>"),
+    'Your mail of "Monday" <a@b>': (),
+    "<a@b>, <c@d>": (),
+    "<a@b> <bad>": (),
+    "<a@b> (a comment)": (),
+    "<a@b> <c@d": (),
+    "a@b": (),
+}
 
 
-def test_the_newest_hit_with_a_conversation_wins() -> None:
-    assert conversation_for([]) == Begin()
-    assert conversation_for([match("m1", 0, None)]) == Begin()
-    found = [match("m1", 1, "conv_1"), match("m3", 3, None), match("m2", 2, "conv_2")]
-    assert conversation_for(found) == conversation_for(found[::-1]) == Join("conv_2")
-    tied = [match("m1", 1, "conv_1"), match("m2", 1, "conv_2")]
-    assert conversation_for(tied) == conversation_for(tied[::-1]) == Join("conv_2")
+@pytest.mark.parametrize(("field", "keys"), STRICT.items())
+def test_a_field_that_holds_something_else_names_no_thread(field: str, keys: tuple[str, ...]) -> None:
+    assert strict_message_id_keys(field) == keys
 
 
 def test_the_first_candidate_whose_matches_agree_names_the_thread() -> None:
     keys = ("<a@x>", "<b@x>", "<c@x>")
-    split = [match("m1", 0, None, "thr_1"), match("m2", 0, None, "thr_2"), match("m3", 0, None, "thr_3", "<c@x>")]
+    split = {"<a@x>": ["thr_1", "thr_2"], "<c@x>": ["thr_3", "thr_3"]}
     assert thread_for(keys, split) == "thr_3"
-    assert (
-        thread_for(keys, [match("m1", 0, None, "thr_1"), match("m2", 9, None, "thr_1"), match("m3", 9, None)])
-        == "thr_1"
-    )
-    assert thread_for(keys, split[:2]) is None
+    assert thread_for(keys, split | {"<b@x>": ["thr_4"]}) == "thr_4"
+    assert thread_for(keys, {"<a@x>": ["thr_1", "thr_2"], "<b@x>": []}) is None
     assert thread_for((), split) is None

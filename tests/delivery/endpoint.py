@@ -103,6 +103,8 @@ class Endpoint:
                     return
             finally:
                 self.running -= 1
+            if protocol.our_state is h11.MUST_CLOSE:
+                return
             protocol.start_next_cycle()
 
     def _next_answer(self) -> Answer:

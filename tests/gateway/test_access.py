@@ -6,7 +6,7 @@ import pytest
 
 from e2ad.core.errors import Unauthorized
 from e2ad.core.signing import key_hash
-from e2ad.gateway import access as subject
+from e2ad.gateway import remembered
 from e2ad.gateway.access import Access, credential
 from e2ad.gateway.mint import new_id, new_secret, now
 from e2ad.storage import accounts
@@ -37,7 +37,7 @@ async def make_key(database: Database, prefix: str = "e2a_acct_", **changes: obj
         ("", True, None),
         (None, True, None),
         ("Bearer", False, None),
-        ("x" * 600, True, None),
+        ("x" * 5000, True, None),
     ],
 )
 def test_what_the_header_holds(header: str | None, bare: bool, found: str | None) -> None:
@@ -102,7 +102,7 @@ async def test_a_revoked_key_stops_after_the_life_of_its_entry(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account_id, key_id, key = await make_key(database)
-    monkeypatch.setattr(subject, "CACHE_SECONDS", -1.0)
+    monkeypatch.setattr(remembered, "SECONDS", -1.0)
     access = Access(database)
     await access.resolve(key)
     await accounts.revoke_key(database, account_id, key_id, now())
@@ -142,12 +142,12 @@ async def test_a_notification_during_the_look_up_wins(database: Database) -> Non
 
 
 async def test_the_cache_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "CACHE_ENTRIES", 2)
+    monkeypatch.setattr(remembered, "ENTRIES", 2)
     access = Access(database)
     for _ in range(4):
         _, _, key = await make_key(database)
         await access.resolve(key)
-    assert len(access._entries) == 2
+    assert len(access._remembered) == 2
 
 
 async def test_last_use_is_written_once_for_many_requests(database: Database) -> None:

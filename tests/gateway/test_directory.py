@@ -3,7 +3,7 @@
 import pytest
 
 from e2ad.core.address import Mailbox
-from e2ad.core.errors import UnknownRecipient
+from e2ad.core.errors import MailboxFull, UnknownRecipient
 from e2ad.gateway import directory as module
 from e2ad.gateway.directory import Directory
 from e2ad.storage.pool import Database
@@ -50,3 +50,17 @@ async def test_a_change_that_is_announced_during_the_look_up_is_not_missed(
     monkeypatch.setattr(module.storage, "find", find)
     with pytest.raises(UnknownRecipient):
         await directory.find(Mailbox("bot", "agents.test"))
+
+
+async def test_what_an_account_may_have_is_asked_again_when_it_changes(database: Database) -> None:
+    await household(database)
+    directory = Directory(database, max_storage_bytes=1 << 40)
+    mailbox = Mailbox("bot", "agents.test")
+    await directory.find(mailbox)
+    await database.execute("update accounts set max_storage_bytes = 0")
+    directory.forget_account("b" * 32)
+    await directory.find(mailbox)
+    directory.used(ACCOUNT, 1)
+    directory.forget_account(ACCOUNT)
+    with pytest.raises(MailboxFull):
+        await directory.find(mailbox)

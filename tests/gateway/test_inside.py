@@ -145,7 +145,7 @@ async def test_a_row_that_cannot_be_stored_keeps_no_other_out(
     submit = Intake.submit
 
     async def poisoned(self: Intake, arrivals: Any) -> Any:
-        if any(arrival.message.agent_email.startswith("eve") for arrival in arrivals):
+        if any(arrival.agent_email.startswith("eve") for arrival in arrivals):
             raise ValueError("a row of its own kind")
         return await submit(self, arrivals)
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import attrs
 import pytest
@@ -12,7 +13,7 @@ import trio.testing
 from e2ad.core import errors, events, signing
 from e2ad.gateway import intake as gateway
 from e2ad.gateway import mint
-from e2ad.gateway.intake import Arrival, Intake, StoredArrival
+from e2ad.gateway.intake import Arrival, Found, Intake, StoredArrival
 from e2ad.storage import intake as storage
 from e2ad.storage.intake import NewMessage
 from e2ad.storage.pool import Database
@@ -39,7 +40,28 @@ async def household(database: Database, *agents: str, cloud: str = "", account: 
         )
 
 
-def arrival(agent: str = AGENT, raw: bytes = b"Subject: x\r\n\r\nhi\r\n", **changes: object) -> Arrival:
+@attrs.frozen(kw_only=True)
+class Mail(Arrival):
+    """One mail as it will be stored where nothing is known of it: what the tests compare with."""
+
+    message: NewMessage
+
+
+def judged(message: NewMessage, found: Found) -> NewMessage:
+    """As `gateway.arrivals` does it for an agent that takes all mail."""
+    data = {"message_id": message.id}
+    if found.conversation_id is not None:
+        data["conversation_id"] = found.conversation_id
+    return attrs.evolve(
+        message,
+        conversation_id=found.conversation_id or message.conversation_id,
+        threaded=message.threaded or found.conversation_id is not None or found.answered,
+        thread_id=found.thread_id,
+        envelope=events.envelope("email.received", message.event_id, message.created_at, data),
+    )
+
+
+def arrival(agent: str = AGENT, raw: bytes = b"Subject: x\r\n\r\nhi\r\n", **changes: object) -> Mail:
     """One mail for one agent."""
     message_id = mint.new_id("msg_")
     at = mint.now()
@@ -85,7 +107,23 @@ def arrival(agent: str = AGENT, raw: bytes = b"Subject: x\r\n\r\nhi\r\n", **chan
         envelope=events.envelope("email.received", event_id, at, data),
         raw=raw,
     )
-    return Arrival(attrs.evolve(message, **changes), data)
+    message = attrs.evolve(message, **changes)
+    return Mail(
+        id=message.id,
+        account_id=message.account_id,
+        agent_email=message.agent_email,
+        size=message.size,
+        conversation_id=message.conversation_id,
+        threaded=message.threaded,
+        message_id_key=message.message_id_key,
+        reference_keys=message.reference_keys,
+        sender=message.header_from,
+        look=message.look,
+        judge=partial(judged, message),
+        thread_keys=tuple((message.reference_keys or "").split()),
+        dedupe_key=message.dedupe_key,
+        message=message,
+    )
 
 
 class Ledger:
@@ -144,13 +182,13 @@ async def test_one_mail_is_stored_with_its_event_and_told(database: Database) ->
     assert ledger.usage == {ACCOUNT: len(mail.message.raw)}
 
 
-async def test_a_batch_is_one_statement(database: Database) -> None:
+async def test_a_batch_is_two_statements(database: Database) -> None:
     await household(database, AGENT)
     before = database.statements
     mails = [[arrival(raw=f"Subject: {n}\r\n\r\n".encode())] for n in range(20)]
     results = await submit_all(Ledger().intake(database), *mails)
     assert all(isinstance(result, tuple) for result in results)
-    assert database.statements - before == 1
+    assert database.statements - before == 2, "one look-up, one that stores"
     assert await count(database, "messages") == 20
 
 
@@ -265,6 +303,79 @@ async def test_an_answer_in_the_same_batch_joins_too(database: Database) -> None
     await submit_all(Ledger().intake(database), [first, answer, answer_to_that])
     rows = await database.fetch_all("select distinct conversation_id, threaded from messages")
     assert rows == [{"conversation_id": first.message.conversation_id, "threaded": True}]
+
+
+async def threads(database: Database) -> dict[str, str | None]:
+    """By message."""
+    return {row["id"]: row["thread_id"] for row in await database.fetch_all("select id, thread_id from messages")}
+
+
+async def test_answers_in_the_same_batch_are_in_its_thread(database: Database) -> None:
+    """Of several candidates the nearest, as of those that are stored; in another mailbox nothing is an answer."""
+    await household(database, AGENT, "other@agents.test")
+    a, b = arrival(message_id_key="a"), arrival(raw=b"1\r\n", message_id_key="b")
+    to_b = arrival(raw=b"2\r\n", message_id_key="c", reference_keys="unknown b a")
+    to_c = arrival(raw=b"3\r\n", reference_keys="c")
+    elsewhere = arrival("other@agents.test", raw=b"4\r\n", reference_keys="a")
+    before = database.statements
+    await submit_all(Ledger().intake(database), [a, b, to_b, to_c, elsewhere])
+    assert database.statements - before == 2
+    found = await threads(database)
+    assert found[to_c.id] == found[to_b.id] == found[b.id]
+    assert len({found[a.id], found[b.id], found[elsewhere.id]}) == 3
+
+
+async def test_a_repeat_in_the_batch_has_no_thread_of_its_own(database: Database) -> None:
+    """Of a mail in the batch or of one that is stored: its answer is in the thread of the one that is kept."""
+    await household(database, AGENT)
+    stored = arrival(raw=b"stored\r\n", message_id_key="s")
+    await submit_all(Ledger().intake(database), [stored])
+    first = arrival(raw=b"1\r\n", message_id_key="a")
+    repeats = [arrival(raw=b"1\r\n", message_id_key="a"), arrival(raw=b"stored\r\n", message_id_key="s")]
+    answer = arrival(raw=b"2\r\n", reference_keys="a")
+    answer_to_stored = arrival(raw=b"3\r\n", reference_keys="s")
+    await submit_all(Ledger().intake(database), [first, *repeats, answer, answer_to_stored])
+    found = await threads(database)
+    assert len(found) == 4
+    assert found[answer.id] == found[first.id] != found[stored.id] == found[answer_to_stored.id]
+
+
+async def test_two_in_a_batch_that_disagree_are_passed_over(database: Database) -> None:
+    await household(database, AGENT)
+    twice = [arrival(raw=f"{number}\r\n".encode(), message_id_key="a") for number in range(2)]
+    sure = arrival(raw=b"sure\r\n", message_id_key="b")
+    answers = [arrival(raw=b"2\r\n", reference_keys="a b"), arrival(raw=b"3\r\n", reference_keys="a")]
+    await submit_all(Ledger().intake(database), [*twice, sure, *answers])
+    found = await threads(database)
+    assert found[answers[0].id] == found[sure.id]
+    assert len(set(found.values())) == 4
+
+
+async def test_a_batch_that_falls_apart_keeps_its_threads(database: Database) -> None:
+    await household(database, AGENT)
+    first = arrival(message_id_key="a")
+    answer = arrival(raw=b"1\r\n", reference_keys="a")
+    poisoned = arrival(raw=b"poison\r\n", attachments="this is no JSON")
+    results = await submit_all(Ledger().intake(database), [first, answer], [poisoned])
+    assert isinstance(results[1], Exception)
+    found = await threads(database)
+    assert len(found) == 2
+    assert found[first.id] == found[answer.id]
+
+
+async def test_a_key_of_many_mails_in_many_threads_costs_two_words(database: Database) -> None:
+    await household(database, AGENT)
+    await database.execute(
+        """insert into messages (account_id, id, agent_email, direction, method, delivered_to, conversation_id,
+                                 message_id_key, thread_id)
+           select %(account)s, 'msg_' || n, %(agent)s, 'inbound', 'smtp', %(agent)s, 'conv_' || n, 'k', 'thr_' || n
+           from generate_series(1, 500) n""",
+        {"account": ACCOUNT, "agent": AGENT},
+    )
+    asked = [storage.Reference(7, ACCOUNT, AGENT, key) for key in ("unknown", "k")]
+    found = await storage.look_up(database, asked, [])
+    assert found.threads == {7: {"k": ["thr_1", "thr_99"]}}
+    assert set(found.conversations) == {7}
 
 
 async def test_another_agents_mail_is_no_parent(database: Database) -> None:
@@ -390,7 +501,7 @@ async def test_who_cannot_be_told_changes_nothing_for_the_sender(database: Datab
     before = database.statements
     results = await submit_all(intake, *mails)
     assert results == [(mail.message.id,) for [mail] in mails]
-    assert database.statements - before == 1, "stored once and not again, one by one"
+    assert database.statements - before == 2, "looked up and stored once and not again, one by one"
 
 
 async def test_what_nobody_waits_for_any_more_is_let_go(database: Database) -> None:

@@ -88,7 +88,7 @@ async def receive(
     more: str = "",
 ) -> tuple[str, list[StoredArrival]]:
     """Take one mail in; its id, and what this process was told."""
-    await verbs.put(database, ACCOUNT, AGENT, protection)
+    await verbs.put(database, ACCOUNT, AGENT, protection, screening=True)
     recipient = await Directory(database, max_storage_bytes=10**12).find(Mailbox("bot", "agents.test"))
     content = f"From: {author}\r\nTo: {AGENT}\r\nSubject: s\r\nMessage-ID: <{text}@x>\r\n{more}\r\n{text}\r\n".encode()
     domain = author.rpartition("@")[2]
@@ -119,7 +119,7 @@ async def test_the_directory_knows_the_protection(house: Database) -> None:
     directory = Directory(house, max_storage_bytes=10**12)
     recipient = await directory.find(Mailbox("bot", "agents.test"))
     assert (recipient.protection, recipient.registered_domain) == (Protection(), "agents.test")
-    wanted = await verbs.put(house, ACCOUNT, AGENT, protected("allowlist", "review", ANN))
+    wanted = await verbs.put(house, ACCOUNT, AGENT, protected("allowlist", "review", ANN), screening=True)
     directory.forget(AGENT)
     assert (await directory.find(Mailbox("bot", "agents.test"))).protection == wanted
 

@@ -237,3 +237,28 @@ async def test_many_at_once_take_few_statements(database: Database) -> None:
         assert await outcomes.apply_all(transaction, reports, outbox=True, at=AT) == frozenset()
     assert database.statements - before == 7  # BEGIN, two that read, three that write, COMMIT
     assert await types(database) == ["email.sent"] * 20
+
+
+async def test_whom_the_next_server_took_it_for_is_a_correspondent(database: Database) -> None:
+    """Once for each mail, whatever is reported afterwards; a mail that never left makes nobody known."""
+    account = (await factories.account(database)).account_id
+    await factories.agent(database, account)
+    mails = [
+        await factories.sent(database, account, ("Joe@People.test", "eve@people.test"), state="pending")
+        for _ in range(2)
+    ]
+    for mail in mails:
+        key = (database, account, mail.message_id)
+        await apply(*key, change(R.SENT, address="Joe@People.test"), change(R.BOUNCED, address="eve@people.test"))
+        await apply(*key, change(R.DEFERRED, address="Joe@People.test"))
+        await apply(*key, change(R.DELIVERED, address="Joe@People.test"))
+        await apply(*key, change(R.COMPLAINED, address="Joe@People.test"))
+    found = await database.fetch_all("select * from correspondents", prepare=False)
+    assert [(row["address"], row["outbound_count"], row["inbound_count"], row["known"]) for row in found] == [
+        ("joe@people.test", 2, 0, True)
+    ]
+    (conversation,) = await database.fetch_all(
+        "select conversation_id from messages where id = %(id)s", {"id": mails[-1].message_id}, prepare=False
+    )
+    assert found[0]["last_conversation_id"] == conversation["conversation_id"]
+    assert found[0]["first_outbound_at"] == found[0]["last_outbound_at"] == AT

@@ -32,6 +32,7 @@ def dev() -> Iterator[Running]:
         "E2AD_RATE_LIMITS_POLL_PER_MINUTE": "0",
         "E2AD_WEBHOOKS_RETRY_SCHEDULE_SECONDS": "0.2,0.2,0.2",
         "E2AD_DNS_TIMEOUT_SECONDS": "1",
+        "E2AD_OUTREACH_SWEEP_SECONDS": "0.5",
     }
     with dev_folder() as folder, running_dev(folder, **settings) as running:
         yield running

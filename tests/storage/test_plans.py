@@ -30,6 +30,13 @@ async def plan(database: Database, statement: str, params: dict[str, Any]) -> st
     return "\n".join(str(line) for row in rows for line in row.values())
 
 
+NOBODY: dict[str, Any] = {
+    "sender_positions": [],
+    "sender_account_ids": [],
+    "sender_agent_emails": [],
+    "senders": [],
+    "looks": [],
+}
 KEY = {"account_id": ACCOUNT, "agent_email": AGENT, "id": "msg_7"}
 
 
@@ -52,4 +59,33 @@ async def test_one_message_is_found_by_its_key(crowded: Database, name: str, mor
 
 async def test_what_a_mail_answers_is_found_by_its_key(crowded: Database) -> None:
     params = {"positions": [0], "account_ids": [ACCOUNT], "agent_emails": [AGENT], "keys": ["7@x.test"]}
-    assert "messages_by_key" in await plan(crowded, load("intake")["resolve"], params)
+    assert "messages_by_key" in await plan(crowded, load("intake")["look_up"], params | NOBODY)
+
+
+async def test_who_sent_a_mail_is_found_by_key_and_by_look(crowded: Database) -> None:
+    """In a crowd of made-up senders, and without statistics as well as with them."""
+    await crowded.execute(
+        """insert into correspondents (account_id, agent_email, address, skeleton, inbound_count, known)
+           select %(account)s, %(agent)s, n || '@people.test', 'alike', 1, n %% 1000 = 0
+           from generate_series(1, 20000) n""",
+        {"account": ACCOUNT, "agent": AGENT},
+    )
+    await crowded.execute(
+        """insert into sender_evidence (account_id, agent_email, address, mechanism, domain, selector)
+           select account_id, agent_email, address, 'dkim', 'people.test', 's' from correspondents"""
+    )
+    sender = {
+        "sender_positions": [0],
+        "sender_account_ids": [ACCOUNT],
+        "sender_agent_emails": [AGENT],
+        "senders": ["7@people.test"],
+        "looks": ["alike"],
+    }
+    nothing: dict[str, Any] = {"positions": [], "account_ids": [], "agent_emails": [], "keys": []}
+    for _ in range(2):
+        found = await plan(crowded, load("intake")["look_up"], nothing | sender)
+        assert "correspondents_pkey" in found
+        assert "correspondents_by_look" in found
+        assert "sender_evidence_pkey" in found
+        assert "Seq Scan" not in found
+        await crowded.execute("analyze correspondents, sender_evidence", prepare=False)

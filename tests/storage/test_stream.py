@@ -28,7 +28,7 @@ def new_message(**changes: Any) -> NewMessage:
         "peer_address": "192.0.2.1", "helo": "x", "authentication": "{}", "verified": True,
         "domain_check": "spf=pass; dkim=none", "entity_type": "human", "delegation": "", "content_sha256": b"s" * 32,
         "size": 3, "event_id": "evt_1", "envelope": '{"type":"email.received"}', "raw": b"raw",
-        "event_type": "email.received", "hops": 0,
+        "event_type": "email.received", "hops": 0, "look": "", "evidence": (),
     }  # fmt: skip
     return NewMessage(**(values | changes))
 

@@ -19,6 +19,7 @@ import msgspec
 import trio
 from attrs import evolve, frozen
 
+from e2ad.api.credentials import authenticate
 from e2ad.api.dispatch import (
     RELEASE_SECONDS,
     authorize,
@@ -203,8 +204,9 @@ class ClassicEndpoint:
         return with_headers(response, allowance.headers())
 
     async def _principal(self, call: ClassicCall[Any]) -> Principal:
-        principal = await self.services.access.resolve(call.header("authorization"))
-        await authorize(self.services, self.route.scope, principal, call.path.get("email"))
+        scope, method = self.route.scope, self.route.method
+        principal = await authenticate(self.services, scope, method, call.headers)
+        await authorize(self.services, scope, principal, call.path.get("email"))
         return principal
 
     async def _read(self, exchange: Exchange, path: Mapping[str, str]) -> ClassicCall[Any]:
@@ -247,6 +249,8 @@ class ClassicEndpoint:
 
     async def _handle(self, call: ClassicCall[Any]) -> Response:
         match await self.route.handler(call):
+            case Result(stream=stream) as result if stream is not None:
+                return Response(result.status, b"", result.content_type, result.headers, stream)
             case Result() as result if result.encoded is None:
                 result = await call.settle(self.services.db, result)
                 return Response(result.status, result.body(), result.content_type, result.headers)
@@ -275,7 +279,7 @@ def encode_classic(view: Any) -> bytes:
 def refusal(error: BaseException, exchange: Exchange) -> Response:
     """The answer that tells a classic client of `error`, in one line."""
     row = answer(error)
-    headers = retry_headers(error) | challenge(error, exchange)
+    headers = retry_headers(error) | challenge(error)
     match error:
         case LimitExceeded():
             body = {"error": error.message, **(error.details or {})}
