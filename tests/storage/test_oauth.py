@@ -82,7 +82,7 @@ async def counts(database: Database) -> tuple[int, int, int, int]:
 )
 async def test_what_is_over_is_forgotten(database: Database, age: timedelta, left: tuple[int, ...]) -> None:
     owner = await factories.account(database)
-    await grant(database, owner.account_id, "g", at=AT - age)
+    await grant(database, owner.account_id, "g", at=datetime.now(UTC) - age)
     (sweep,) = [sweep for sweep in table(Config()) if sweep.name == "oauth"]
     for _ in range(3):
         await run_once(database, sweep)
