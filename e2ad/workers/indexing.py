@@ -4,7 +4,8 @@ Mail comes into a queue with the statement that stores it and nothing else happe
 batches, the newest first, read for its words and written to the index, all in one transaction: a crash or a
 cancellation puts it back. Any number of processes may work on one queue.
 
-It gives way to mail that comes: after each batch it rests for as long as the batch took.
+It gives way to mail that comes: after each batch it rests for as long as the batch took, and several times as long
+while more is coming in. In a burst the index lags, and catches up afterwards.
 """
 
 from typing import Final
@@ -27,6 +28,8 @@ log = structlog.get_logger("e2ad.workers")
 BATCH: Final = 50
 GATHER_SECONDS: Final = 0.2
 """After the first mail, so that those of a burst are written together."""
+BUSY_RESTS: Final = 4
+"""How many times as long as a batch took it rests while mail comes in: a fifth of a processor is its own then."""
 POLL_SECONDS: Final = 5.0
 """The net under all that wakes it: mail out, and mail that other processes took in."""
 LARGE_CHARACTERS: Final = 20_000
@@ -60,24 +63,21 @@ class Indexer:
         task_status.started()
         while True:
             self._wake = trio.Event()
+            begun_at = trio.current_time()
             try:
-                await self._empty_queue()
+                is_more = await self.index() >= BATCH
                 backoff = FIRST_BACKOFF_SECONDS
             except Exception as error:  # noqa: BLE001 - the queue is still there when the database is back
                 log.warning("mail not indexed", wait_seconds=backoff, error=maillog.reason_of(error))
                 await trio.sleep(backoff)
                 backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
                 continue
-            with trio.move_on_after(self._poll_seconds):
-                await self._wake.wait()
-                await trio.sleep(GATHER_SECONDS)
-
-    async def _empty_queue(self) -> None:
-        while True:
-            begun_at = trio.current_time()
-            if await self.index() < BATCH:
-                return
-            await trio.sleep(trio.current_time() - begun_at)
+            took = trio.current_time() - begun_at
+            if not is_more:
+                with trio.move_on_after(self._poll_seconds):
+                    await self._wake.wait()
+                    await trio.sleep(GATHER_SECONDS)
+            await trio.sleep(took * (BUSY_RESTS if self._wake.is_set() else 1))
 
     async def index(self) -> int:
         """One batch; how many mails were taken out of the queue.
