@@ -14,7 +14,11 @@ SECURITY: Final = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
 }
-"""Headers of every page and of what its form is answered. Whom a page tells where it leads from, it says itself."""
+"""Headers of every page and of what its form is answered. Whom a page tells where it leads from, it says itself.
+
+No Cross-Origin-Opener-Policy, neither here nor on the way here: programs on the web open the page that asks in a window
+that reports back to them, and signing in is a part of that way.
+"""
 
 _PAGE: Final = """\
 <!doctype html>

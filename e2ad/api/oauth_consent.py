@@ -33,7 +33,6 @@ __all__ = ["Authorize", "Decide", "endpoints"]
 SIGN_IN: Final = "/api/auth/login"
 
 _SECURITY: Final = {**SECURITY, "Referrer-Policy": "no-referrer"}
-"""No Cross-Origin-Opener-Policy: programs on the web open this page in a window that reports back to them."""
 
 
 @frozen

@@ -39,7 +39,6 @@ BROWSER_CHARACTERS: Final = 64
 
 _SECURITY: Final = {
     **SECURITY,
-    "Cross-Origin-Opener-Policy": "same-origin",
     # Not no-referrer: with it the form would come without its Origin, which is looked at.
     "Referrer-Policy": "strict-origin",
 }

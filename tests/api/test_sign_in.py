@@ -85,6 +85,11 @@ async def test_the_page(browser: Browser) -> None:
     assert "Where do I get a key?" in page.text
 
 
+async def test_a_window_that_a_program_opened_can_report_back(browser: Browser) -> None:
+    page = await browser.get(f"{LOGIN}?next=/oauth2/authorize")
+    assert page.headers.get("cross-origin-opener-policy", "unsafe-none") == "unsafe-none"
+
+
 async def test_a_key_signs_in(browser: Browser, caller: Any, services: Any) -> None:
     answer = await browser.sign_in(f"  {caller.key}\n")
     assert (answer.status, answer.headers["location"]) == (303, LOGIN)
