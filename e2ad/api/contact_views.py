@@ -9,8 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from e2ad.api.shapes import Instant
 from e2ad.api.views import Cursor, Limit
 from e2ad.core.contacts import MAX_ADDRESS, MAX_NAME, MAX_ROWS, MAX_STAGE, Outcome
-from e2ad.core.errors import InvalidFilter
-from e2ad.core.events import parse_rfc3339, rfc3339
+from e2ad.core.events import rfc3339
 from e2ad.gateway.contacts import Imported
 from e2ad.storage.contacts import Contact
 from e2ad.storage.engagements import Engagement
@@ -35,7 +34,6 @@ __all__ = [
     "UpsertEngagementRequest",
     "contact_view",
     "engagement_view",
-    "filter_instant",
     "import_view",
 ]
 
@@ -284,20 +282,6 @@ def engagement_view(row: Engagement) -> ContactEngagementView:
         suppression_source=row.suppression_source or UNSET,
         suppression_reason=row.suppression_reason or UNSET,
     )
-
-
-def filter_instant(name: str, text: str | UnsetType) -> datetime | None:
-    """A time in a list's query; None for none.
-
-    Raises:
-        InvalidFilter: it is not one.
-    """
-    if not text:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except (ValueError, OverflowError) as error:
-        raise InvalidFilter(f"{name} must be an RFC 3339 time like 2026-06-13T10:00:00Z") from error
 
 
 def _item(outcome: Outcome) -> ContactImportItemResult:

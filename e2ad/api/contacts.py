@@ -1,5 +1,6 @@
 """Contacts of the account: one by one, and by the thousand."""
 
+from attrs import asdict
 from msgspec import UNSET
 
 from e2ad.api.contact_views import (
@@ -13,12 +14,11 @@ from e2ad.api.contact_views import (
     PageContactView,
     UpdateContactRequest,
     contact_view,
-    filter_instant,
     import_view,
 )
 from e2ad.api.operation import Call, Result, operation
 from e2ad.api.services import Services
-from e2ad.api.views import ConfirmQuery, optional_instant
+from e2ad.api.views import ConfirmQuery, filter_instant
 from e2ad.core import errors
 from e2ad.core.address import fold_address
 from e2ad.core.contacts import Row
@@ -56,13 +56,7 @@ async def list_contacts(call: Call[ListContactsQuery, None]) -> PageContactView:
         created_after=filter_instant("created_after", query.created_after),
         created_before=filter_instant("created_before", query.created_before),
     )
-    filters = {
-        "source": wanted.source,
-        "import_batch_id": wanted.import_batch_id,
-        "created_after": optional_instant(wanted.created_after) or None,
-        "created_before": optional_instant(wanted.created_before) or None,
-    }
-    walk = call.services.cursors.walk(account_id, "contacts", filters)
+    walk = call.services.cursors.walk(account_id, "contacts", asdict(wanted))
     found = await contacts(call.services).page(
         account_id, wanted, before=walk.start(query.cursor), limit=query.limit + 1
     )

@@ -1,7 +1,5 @@
 """Outreach: how one agent stands with the account's contacts. An agent's key may do all of this for its own agent."""
 
-from datetime import datetime
-
 from attrs import asdict
 from msgspec import UNSET, UnsetType
 
@@ -12,14 +10,12 @@ from e2ad.api.contact_views import (
     PageContactEngagementView,
     UpsertEngagementRequest,
     engagement_view,
-    filter_instant,
 )
 from e2ad.api.operation import Call, Result, Scope, operation
 from e2ad.api.services import Services
-from e2ad.api.views import ConfirmQuery
+from e2ad.api.views import ConfirmQuery, filter_instant
 from e2ad.core import errors
 from e2ad.core.etags import etag, parse_if_match
-from e2ad.core.events import rfc3339
 from e2ad.gateway.engagements import Engagements, Wish
 from e2ad.storage.engagements import EngagementFilter
 
@@ -56,8 +52,7 @@ async def list_engagements(call: Call[ListEngagementsQuery, None]) -> PageContac
         next_action_before=filter_instant("next_action_before", query.next_action_before),
         last_outbound_before=filter_instant("last_outbound_before", query.last_outbound_before),
     )
-    filters = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in asdict(wanted).items()}
-    walk = call.services.cursors.walk(account_id, "engagements", {"agent": email, **filters})
+    walk = call.services.cursors.walk(account_id, "engagements", asdict(wanted) | {"agent": email})
     found = await engagements(call.services).page(
         account_id, email, wanted, before=walk.start(query.cursor), limit=query.limit + 1
     )

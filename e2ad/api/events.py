@@ -1,7 +1,6 @@
 """Events: the log of what happened, and sending one again."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,10 +10,10 @@ from msgspec import UNSET, Meta, UnsetType
 from e2ad.api.operation import Call, operation
 from e2ad.api.services import Services
 from e2ad.api.shapes import NULL_REFUSED, Instant
-from e2ad.api.views import Cursor, Limit
+from e2ad.api.views import Cursor, Limit, filter_instant
 from e2ad.core import errors
 from e2ad.core.address import fold_address
-from e2ad.core.events import SCHEMA_VERSION, parse_rfc3339, rfc3339
+from e2ad.core.events import SCHEMA_VERSION, rfc3339
 from e2ad.gateway.events import EventLog
 from e2ad.storage.events import Event, EventFilter, Redelivery
 
@@ -137,8 +136,8 @@ async def list_events(call: Call[ListEventsQuery, None]) -> PageEventView:
         agent_email=fold_address(query.agent_email) if query.agent_email else None,
         conversation_id=query.conversation_id or None,
         message_id=query.message_id or None,
-        since=_instant("since", query.since),
-        until=_instant("until", query.until),
+        since=filter_instant("since", query.since),
+        until=filter_instant("until", query.until),
     )
     walk = call.services.cursors.walk(account_id, "events", filters)
     found = await event_log(call.services).page(
@@ -223,15 +222,6 @@ def _delivery(target: Redelivery) -> RedeliverDelivery:
         return RedeliverDelivery(target.endpoint, "pending", delivery_id=target.delivery_id)
     reason = "disabled" if target.known else "deleted"
     return RedeliverDelivery(target.endpoint, "skipped", reason=reason)
-
-
-def _instant(name: str, text: str | UnsetType) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except (ValueError, OverflowError) as error:
-        raise errors.InvalidFilter(f"{name} must be an RFC 3339 time like 2026-06-13T10:00:00Z") from error
 
 
 OPERATIONS = [list_events, get_event, redeliver_event]

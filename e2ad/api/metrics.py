@@ -1,11 +1,11 @@
 """Metrics: what became of an agent's or an account's messages (contract: metrics)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
-from typing import Annotated, Literal
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from attrs import asdict, frozen
+from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
 from e2ad.api.operation import Call, Scope, operation
@@ -203,12 +203,7 @@ async def get_agent_metrics(call: Call[AgentMetricsQuery, None]) -> AgentMetrics
         agent_email=email,
         start=rfc3339(window.start),
         end=rfc3339(window.end),
-        messages_in_window=funnel.messages("=messages"),
-        messages_with_lifecycle=funnel.messages("=told"),
-        reconstructed_observations=funnel.derived,
-        summary=_summary(funnel),
-        rates=_rates(funnel),
-        counters=_counters(funnel),
+        **_told(funnel),
     )
 
 
@@ -228,7 +223,7 @@ async def get_account_metrics(call: Call[AccountMetricsQuery, None]) -> AccountM
     """The same for all agents together, with what became of webhook deliveries in the window."""
     query, services = call.query, call.services
     window = window_of(query.start or None, query.end or None)
-    told = await metrics.account(
+    account = await metrics.account(
         services.db,
         call.principal.account_id,
         window,
@@ -236,43 +231,62 @@ async def get_account_metrics(call: Call[AccountMetricsQuery, None]) -> AccountM
         by_agent=query.group_by == "agent",
     )
     kept_seconds = services.config.retention.delivery_days * 86_400
-    funnel = told.whole
     return AccountMetricsView(
         start=rfc3339(window.start),
         end=rfc3339(window.end),
-        messages_in_window=funnel.messages("=messages"),
-        messages_with_lifecycle=funnel.messages("=told"),
-        reconstructed_observations=funnel.derived,
-        summary=_summary(funnel),
-        rates=_rates(funnel),
-        counters=_counters(funnel),
-        agents=[
-            AgentMetricsGroupView(
-                agent_email=email,
-                messages_in_window=part.messages("=messages"),
-                messages_with_lifecycle=part.messages("=told"),
-                reconstructed_observations=part.derived,
-                summary=_summary(part),
-                rates=_rates(part),
-                counters=_counters(part),
-            )
-            for email, part in told.agents
-        ],
-        agents_truncated=told.more_agents,
-        buckets=[
-            MetricsBucketView(rfc3339(datetime.combine(day, time(), UTC)), _summary(part), _rates(part))
-            for day, part in told.days
-        ],
-        webhooks=_webhooks(told.endpoints, exceeds=(now() - window.start).total_seconds() > kept_seconds),
+        **_told(account.whole),
+        agents=[AgentMetricsGroupView(agent_email=email, **_told(part)) for email, part in account.agents],
+        agents_truncated=account.more_agents,
+        buckets=[_bucket(day, part) for day, part in account.days],
+        webhooks=_webhooks(account.endpoints, exceeds=(now() - window.start).total_seconds() > kept_seconds),
     )
 
 
+def _told(funnel: Funnel) -> dict[str, Any]:
+    """What is told of an agent and of a whole account alike."""
+    summary = _summary(funnel)
+    return {
+        "messages_in_window": funnel.messages("=messages"),
+        "messages_with_lifecycle": funnel.messages("=told"),
+        "reconstructed_observations": funnel.derived,
+        "summary": summary,
+        "rates": _rates(summary),
+        "counters": _counters(funnel),
+    }
+
+
+def _bucket(day: date, funnel: Funnel) -> MetricsBucketView:
+    summary = _summary(funnel)
+    return MetricsBucketView(rfc3339(datetime.combine(day, time(), UTC)), summary, _rates(summary))
+
+
 def _summary(funnel: Funnel) -> MetricsSummaryView:
-    return MetricsSummaryView(**asdict(funnel.summary()))
+    count = funnel.messages
+    return MetricsSummaryView(
+        accepted=count("acceptance.outbound_api", "acceptance.local_loopback", direction="outbound"),
+        submitted=count("=submitted"),
+        delivered=count("delivery.recipient_server_accepted"),
+        bounced_hard=count("delivery.permanent_bounce"),
+        bounced_soft=count("delivery.transient_bounce"),
+        bounced_undetermined=count("delivery.undetermined_bounce"),
+        complained=count("complaint.recipient_reported"),
+        suppressed=count("suppression.recipient_blocked"),
+        send_failed=count("=failed"),
+        loopback=count("=loopback"),
+        received=count("acceptance.inbound_smtp", "acceptance.local_loopback", direction="inbound"),
+        dmarc_pass=count("authentication.dmarc_pass"),
+        dmarc_fail=count("authentication.dmarc_fail"),
+        dmarc_none=count("authentication.dmarc_none"),
+        dmarc_error=count("authentication.dmarc_permanent_error", "authentication.dmarc_temporary_error"),
+        review_held=count("review.hold_created"),
+        review_approved=count("review.approved"),
+        review_rejected=count("review.rejected"),
+        review_expired_approved=count("review.expired_approved"),
+        review_expired_rejected=count("review.expired_rejected"),
+    )
 
 
-def _rates(funnel: Funnel) -> MetricsRatesView:
-    told = funnel.summary()
+def _rates(told: MetricsSummaryView) -> MetricsRatesView:
     bounced = told.bounced_hard + told.bounced_soft + told.bounced_undetermined
     return MetricsRatesView(
         delivered_rate=_rate(told.delivered, told.accepted - told.loopback),

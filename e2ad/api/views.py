@@ -7,9 +7,10 @@ from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
 from e2ad.api.shapes import Instant
-from e2ad.core.events import rfc3339
+from e2ad.core.errors import InvalidFilter
+from e2ad.core.events import parse_rfc3339, rfc3339
 
-__all__ = ["ConfirmQuery", "Cursor", "Limit", "PageQuery", "PermanentQuery", "optional_instant"]
+__all__ = ["ConfirmQuery", "Cursor", "Limit", "PageQuery", "PermanentQuery", "filter_instant", "optional_instant"]
 
 Limit = Annotated[int, Meta(ge=1, le=100, description="rows of a page")]
 Cursor = Annotated[str, Meta(description="where the list goes on: next_cursor of the page before")]
@@ -41,3 +42,17 @@ class PermanentQuery:
 def optional_instant(at: datetime | None) -> Instant | UnsetType:
     """The time as text; a member that is absent for what has not happened."""
     return UNSET if at is None else rfc3339(at)
+
+
+def filter_instant(name: str, text: str | UnsetType) -> datetime | None:
+    """A time in a list's query; None for none.
+
+    Raises:
+        InvalidFilter: it is not one.
+    """
+    if not text:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidFilter(f"{name} must be an RFC 3339 time like 2026-06-13T10:00:00Z") from error

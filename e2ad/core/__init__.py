@@ -2,7 +2,7 @@
 
 - Addresses: `address` (mailboxes, the two paths, domains), `slug` (which of them an agent may have).
 - A mail, read: `mime` is the door; behind it `mime_header`, `mime_address`, `mime_parts` and `mime_body`,
-  `charset`, `flowed`, `html_text`, `quoting` with `quoting_words`, and `defects`, what had to be mended.
+  `charset`, `flowed`, `markup` and `html_text`, `quoting` with `quoting_words`, and `defects`, what had to be mended.
   `message` has the values, `threads` says which mails belong together, `automation` which a machine wrote.
 - A sender, judged: `authentication` (results as values), `alignment` (DMARC's rules without its DNS),
   `authentication_results` (the field), `continuity` (how a mail compares with earlier ones of its sender).

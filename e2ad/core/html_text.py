@@ -1,17 +1,15 @@
 """HTML to readable text, for mail that has no text part; linear in its input.
 
-The standard library's parser rescans unfinished markup and so takes quadratic time on hostile
-input in part of the Python versions we run on; this reader looks at each character a bounded number of times.
-It interprets nothing: scripts, styles and comments vanish, the rest is text.
+Nothing is run or laid out: scripts, styles and comments vanish, the rest is text.
 """
 
-import html
 import re
 from typing import Final
 
 from attrs import define, field, frozen
 
 from e2ad.core.charset import clean
+from e2ad.core.markup import pieces, unescape
 
 __all__ = ["HtmlText", "html_to_text"]
 
@@ -19,14 +17,8 @@ MAX_QUOTE_DEPTH: Final = 5
 MAX_LINK: Final = 2048
 MAX_ATTRIBUTES: Final = 8192
 
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
-_TAG_START: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)")
 _ATTRIBUTE: Final = re.compile(r"([^\s=\"'/>]{1,100}+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))")
-_LONG_REFERENCE: Final = re.compile(r"&#[0-9]{8,}+;?|&#[xX][0-9a-fA-F]{8,}+;?")
 _BLANKS: Final = re.compile(r"[ \t\r\n\f\v]+")
-_RAW_TEXT: Final = {
-    name: re.compile(f"</{name}(?=[\\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea", "xmp")
-}
 _BLOCKS: Final = frozenset(
     [
         "address",
@@ -62,7 +54,7 @@ _BLOCKS: Final = frozenset(
     ]
 )
 _SPACED_BLOCKS: Final = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6"])
-_KNOWN: Final = _BLOCKS | _SPACED_BLOCKS | set(_RAW_TEXT) | {"a", "br", "img", "td", "th"}
+_KNOWN: Final = _BLOCKS | _SPACED_BLOCKS | {"a", "br", "img", "td", "th"}
 # Where a mail program's own markup says that the history begins.
 _HISTORY_CLASS: Final = frozenset(
     [
@@ -96,52 +88,16 @@ def html_to_text(markup: str) -> HtmlText:
     earlier mail get "> " as in plain text, so that one rule finds the new part of a reply.
     """
     page = _Page()
-    position, quotes_match = 0, True
-    while (at := markup.find("<", position)) >= 0:
-        page.write(markup[position:at])
-        tag = _TAG.match(markup, at) if quotes_match else None
-        if tag is not None:
-            position, word, attributes = tag.end(), tag[2].lower(), tag[3]
-        elif name := _TAG_START.match(markup, at):
-            quotes_match = False  # a quote is open to the end: trying again at each tag would be quadratic
-            position = _after(markup, ">", at)
-            word, attributes = name[1].lower(), markup[name.end() : position - 1]
-        else:
-            position = _skip(markup, at, page)
+    for kind, _, _, name, inside in pieces(markup):
+        if kind == "text":
+            page.write(inside)
+        elif name not in _KNOWN:
             continue
-        if word not in _KNOWN:
-            continue
-        if markup[at + 1] == "/":
-            page.close(word)
-        elif word in _RAW_TEXT:
-            end = _RAW_TEXT[word].search(markup, position)
-            position = _after(markup, ">", end.start()) if end else len(markup)
-        else:
-            page.open(word, attributes)
-    page.write(markup[position:])
+        elif kind == "open":
+            page.open(name, inside)
+        elif kind == "close":
+            page.close(name)
     return page.result()
-
-
-def _skip(markup: str, at: int, page: "_Page") -> int:
-    """Past a comment or declaration, or past a "<" that is only a character."""
-    if markup.startswith("<!--", at):
-        return _after(markup, "-->", at + 4)
-    if markup.startswith(("<!", "<?", "</"), at):
-        return _after(markup, ">", at)
-    page.write("<")
-    return at + 1
-
-
-def _after(markup: str, mark: str, position: int) -> int:
-    found = markup.find(mark, position)
-    return len(markup) if found < 0 else found + len(mark)
-
-
-def _unescape(text: str) -> str:
-    if "&" not in text:
-        return text
-    # A number of thousands of digits is refused by int(); no character has eight.
-    return html.unescape(_LONG_REFERENCE.sub("\ufffd", text) if "&#" in text else text)
 
 
 @define
@@ -164,7 +120,7 @@ class _Page:
         """Add character data of the source."""
         if not text:
             return
-        text = _unescape(text)
+        text = unescape(text)
         if self.pre:
             first, *rest = text.replace("\r\n", "\n").split("\n")
             self._add(first)
@@ -283,5 +239,5 @@ def _attribute(attributes: str, name: str) -> str:
     for found in _ATTRIBUTE.finditer(attributes):
         if found[1].lower() == name:
             value = found[2] if found[2] is not None else found[3] if found[3] is not None else found[4]
-            return _unescape(value).strip()
+            return unescape(value).strip()
     return ""

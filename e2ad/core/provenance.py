@@ -22,7 +22,6 @@ What is not seen: text inside attached files, and addresses that a reader has to
 spelled in words, taken from a picture). An owner who minds lets `unseen` be reviewed too.
 """
 
-import html
 import re
 from collections.abc import Container, Iterable, Sequence
 from enum import StrEnum
@@ -42,6 +41,7 @@ from e2ad.core.confusables import (
     read_tags,
     skeleton,
 )
+from e2ad.core.markup import unescape
 from e2ad.core.protection import ProvenanceAction, ProvenancePolicy
 
 __all__ = [
@@ -243,8 +243,6 @@ def _folds(text: str) -> set[str]:
 
 _TAG: Final = re.compile(r"<[^<>]*>")
 _PLUS_TAG: Final = re.compile(r"[+\N{FULLWIDTH PLUS SIGN}\N{SMALL PLUS SIGN}][\w.=\-]{1,64}")
-# A number of thousands of digits is refused by int(); no character has eight.
-_LONG_REFERENCE: Final = re.compile(r"&#[0-9]{8,}+;?|&#[xX][0-9a-fA-F]{8,}+;?")
 _QUOTED_PRINTABLE: Final = re.compile(r"=([0-9A-Fa-f]{2})")
 
 
@@ -281,8 +279,7 @@ def _decoded(text: str) -> Iterable[str]:
     yield text
     plain = read_tags(text)
     for _ in range(2):
-        if "&" in plain:
-            plain = html.unescape(_LONG_REFERENCE.sub("\ufffd", plain))
+        plain = unescape(plain)
         if "%" in plain:
             plain = unquote(plain, errors="replace")
     if "=4" in plain or "=2" in plain:

@@ -4,13 +4,13 @@ One pass over the markup; each character is looked at a bounded number of times.
 out: style attributes, simple rules of `<style>` and the attributes of old mail programs decide.
 """
 
-import html
 import re
 from collections.abc import Iterator
 from typing import Final
 
 from attrs import define, field, frozen
 
+from e2ad.core.markup import pieces, unescape
 from e2ad.core.screening_looks import Look, old_attributes, styled
 from e2ad.core.screening_styles import Sheet, declarations
 
@@ -19,14 +19,8 @@ __all__ = ["Hidden", "Link", "Page", "read_page"]
 MAX_ATTRIBUTES: Final = 8192
 MAX_DEPTH: Final = 2000
 
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
-_TAG_START: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)")
 _ATTRIBUTE: Final = re.compile(r"([^\s=\"'/>]{1,100}+)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++)))?")
-_LONG_REFERENCE: Final = re.compile(r"&#[0-9]{8,}+;?|&#[xX][0-9a-fA-F]{8,}+;?")
 _STRING: Final = re.compile(r"\"[^\"\n]*+\"|'[^'\n]*+'")
-_RAW_TEXT: Final = {
-    name: re.compile(f"</{name}(?=[\\s/>])", re.IGNORECASE) for name in ("script", "style", "textarea", "xmp", "title")
-}
 _VOID: Final = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
@@ -133,52 +127,22 @@ class Page:
 def read_page(markup: str) -> Page:
     """Read a document or a fragment; never fails."""
     reader = _Reader()
-    position, quotes_match = 0, True
-    while (at := markup.find("<", position)) >= 0:
-        reader.text(markup, position, at)
-        tag = _TAG.match(markup, at) if quotes_match else None
-        if tag is not None:
-            position, word, attributes = tag.end(), tag[2].lower(), tag[3]
-        elif name := _TAG_START.match(markup, at):
-            quotes_match = False  # a quote is open to the end: trying again at each tag would be quadratic
-            position = _after(markup, ">", at)
-            word, attributes = name[1].lower(), markup[name.end() : position - 1]
-        else:
-            position = reader.skip(markup, at)
-            continue
-        if markup[at + 1] == "/":
-            reader.close(word)
-        elif word in _RAW_TEXT:
-            end = _RAW_TEXT[word].search(markup, position)
-            inside = markup[position : end.start() if end else len(markup)]
-            position = _after(markup, ">", end.start()) if end else len(markup)
-            if word == "style":
-                reader.sheet.add(inside)
-                # Its comments speak of rules and overriding them; its strings are text.
-                reader.page.unrendered += [text for text in _STRING.findall(inside) if " " in text]
-            elif word in ("textarea", "xmp"):
+    for kind, start, end, name, inside in pieces(markup):
+        match kind:
+            case "text":
+                reader.note_unseen(start, end)
                 reader.write(inside)
-            elif word == "title":
-                reader.page.unrendered.append(_unescape(inside))
-            elif word == "script":
-                reader.page.unrendered.append(inside)
-        else:
-            reader.open(word, attributes)
-            if word == "img":
-                reader.note_unseen(at, position)
-    reader.text(markup, position, len(markup))
+            case "open":
+                reader.open(name, inside)
+                if name == "img":
+                    reader.note_unseen(start, end)
+            case "close":
+                reader.close(name)
+            case "comment":
+                reader.page.comments.append(inside)
+            case "raw":
+                reader.raw(name, inside)
     return reader.result()
-
-
-def _after(markup: str, mark: str, position: int) -> int:
-    found = markup.find(mark, position)
-    return len(markup) if found < 0 else found + len(mark)
-
-
-def _unescape(text: str) -> str:
-    if "&" not in text:
-        return text
-    return html.unescape(_LONG_REFERENCE.sub("\ufffd", text) if "&#" in text else text)
 
 
 @define
@@ -198,21 +162,16 @@ class _Reader:
     link_words: list[str] = field(factory=list)
     unspaced_address: bool = False
 
-    def text(self, markup: str, start: int, end: int) -> None:
-        """Character data of the source, from one place to another."""
-        self.note_unseen(start, end)
-        self.write(markup[start:end])
-
     def note_unseen(self, start: int, end: int) -> None:
         """Keep where in the source something stands that is not seen."""
-        if start < end and self.stack[-1][1].reason() is not None:
+        if self.stack[-1][1].reason() is not None:
             self.page.unseen.append((start, end))
 
     def write(self, text: str) -> None:
         """Character data."""
         if not text:
             return
-        text = _unescape(text)
+        text = unescape(text)
         look = self.stack[-1][1]
         reason = look.reason()
         if reason is not None and text.strip():
@@ -236,7 +195,7 @@ class _Reader:
     def _watch_address(self, text: str) -> None:
         """An address that is torn by a tag between two of its characters looks different in the source."""
         if self.link is None:
-            if self.unspaced_address and text[0].isalnum():
+            if self.unspaced_address and text[:1].isalnum():
                 self.page.split_addresses += 1
             tail = text[-300:]
             at = max(tail.rfind("http://"), tail.rfind("https://"))
@@ -251,16 +210,18 @@ class _Reader:
             self.unseen.clear()
         self.last_reason = None
 
-    def skip(self, markup: str, at: int) -> int:
-        """Past a comment or declaration, or past a "<" that is only a character."""
-        if markup.startswith("<!--", at):
-            end = _after(markup, "-->", at + 4)
-            self.page.comments.append(markup[at + 4 : end - 3])
-            return end
-        if markup.startswith(("<!", "<?", "</"), at):
-            return _after(markup, ">", at)
-        self.write("<")
-        return at + 1
+    def raw(self, name: str, inside: str) -> None:
+        """An element whose content is no markup."""
+        if name == "style":
+            self.sheet.add(inside)
+            # Its comments speak of rules and overriding them; its strings are text.
+            self.page.unrendered += [text for text in _STRING.findall(inside) if " " in text]
+        elif name == "title":
+            self.page.unrendered.append(unescape(inside))
+        elif name == "script":
+            self.page.unrendered.append(inside)
+        else:
+            self.write(inside)
 
     def open(self, name: str, source: str) -> None:
         """A start tag."""
@@ -346,5 +307,5 @@ def _attributes(source: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in _ATTRIBUTE.finditer(source[:MAX_ATTRIBUTES]):
         value = one[2] if one[2] is not None else one[3] if one[3] is not None else one[4] or ""
-        found.setdefault(one[1].lower(), _unescape(value))
+        found.setdefault(one[1].lower(), unescape(value))
     return found

@@ -131,16 +131,16 @@ def _paragraph(kind: str, style: str, text: str) -> str:
 def _button(button: Button) -> str:
     """A cell with a colour and a link that fills it: what Outlook, too, shows as a button."""
     if button.is_main:
-        kind, cell, link = "act", "background-color:#1d4f91;border:1px solid #1d4f91;", "color:#f5f8fc;"
+        kind, fill, edge, ink = "act", "#1d4f91", "#1d4f91", "#f5f8fc"
     else:
-        kind, cell, link = "well", "background-color:#eef1f4;border:1px solid #9aa5b1;", "color:#1f2933;"
-    colour = "#1d4f91" if button.is_main else "#eef1f4"
+        kind, fill, edge, ink = "well", "#eef1f4", "#9aa5b1", "#1f2933"
     return (
         '<table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr>'
-        f'<td class="{kind}" bgcolor="{colour}" style="border-radius:6px;{cell}">'
-        f'<a class="{kind}-link" href="{escape(button.url)}" style="display:inline-block;padding:12px 22px;{link}{FONT}'
-        f'font-size:16px;line-height:20px;font-weight:bold;text-decoration:none;">{_words(button.label)}</a>'
-        "</td></tr></table>"
+        f'<td class="{kind}" bgcolor="{fill}" style="border-radius:6px;background-color:{fill};'
+        f'border:1px solid {edge};">'
+        f'<a class="{kind}-link" href="{escape(button.url)}" style="display:inline-block;padding:12px 22px;'
+        f'color:{ink};{FONT}font-size:16px;line-height:20px;font-weight:bold;text-decoration:none;">'
+        f"{_words(button.label)}</a></td></tr></table>"
     )
 
 

@@ -68,7 +68,8 @@ class Closing:
 
     async def go_on(self, idle_seconds: float) -> bool:
         """Delete the rest of an account that was closed so long ago; False when there is none."""
-        for account_id in await storage.closed(self.database, idle_seconds, 1):
-            await self.erase(account_id, Counter())
-            return True
-        return False
+        account_id = await storage.closed(self.database, idle_seconds)
+        if account_id is None:
+            return False
+        await self.erase(account_id, Counter())
+        return True

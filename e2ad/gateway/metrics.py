@@ -17,7 +17,7 @@ from e2ad.storage import metrics as storage
 from e2ad.storage.metrics import Endpoint, Fact, Window
 from e2ad.storage.pool import Executor
 
-__all__ = ["Counter", "Funnel", "Summary", "account", "agent", "window_of"]
+__all__ = ["Counter", "Funnel", "account", "agent", "window_of"]
 
 K = TypeVar("K")
 
@@ -35,32 +35,6 @@ class Counter:
     code: str
     messages: int
     observations: int
-
-
-@frozen
-class Summary:
-    """Messages by what became of them; each is counted once in each member."""
-
-    accepted: int
-    submitted: int
-    delivered: int
-    bounced_hard: int
-    bounced_soft: int
-    bounced_undetermined: int
-    complained: int
-    suppressed: int
-    send_failed: int
-    loopback: int
-    received: int
-    dmarc_pass: int
-    dmarc_fail: int
-    dmarc_none: int
-    dmarc_error: int
-    review_held: int
-    review_approved: int
-    review_rejected: int
-    review_expired_approved: int
-    review_expired_rejected: int
 
 
 @frozen
@@ -89,32 +63,6 @@ class Funnel:
             Counter(code, self.messages(code), sum(fact.observations for fact in self.facts if fact.code == code))
             for code in codes
         ]
-
-    def summary(self) -> Summary:
-        """The members of the contract."""
-        accepted = ("acceptance.outbound_api", "acceptance.local_loopback")
-        return Summary(
-            accepted=self.messages(*accepted, direction="outbound"),
-            submitted=self.messages("=submitted"),
-            delivered=self.messages("delivery.recipient_server_accepted"),
-            bounced_hard=self.messages("delivery.permanent_bounce"),
-            bounced_soft=self.messages("delivery.transient_bounce"),
-            bounced_undetermined=self.messages("delivery.undetermined_bounce"),
-            complained=self.messages("complaint.recipient_reported"),
-            suppressed=self.messages("suppression.recipient_blocked"),
-            send_failed=self.messages("=failed"),
-            loopback=self.messages("=loopback"),
-            received=self.messages("acceptance.inbound_smtp", "acceptance.local_loopback", direction="inbound"),
-            dmarc_pass=self.messages("authentication.dmarc_pass"),
-            dmarc_fail=self.messages("authentication.dmarc_fail"),
-            dmarc_none=self.messages("authentication.dmarc_none"),
-            dmarc_error=self.messages("authentication.dmarc_permanent_error", "authentication.dmarc_temporary_error"),
-            review_held=self.messages("review.hold_created"),
-            review_approved=self.messages("review.approved"),
-            review_rejected=self.messages("review.rejected"),
-            review_expired_approved=self.messages("review.expired_approved"),
-            review_expired_rejected=self.messages("review.expired_rejected"),
-        )
 
 
 @frozen

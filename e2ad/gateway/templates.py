@@ -33,9 +33,6 @@ from e2ad.storage.templates import Change, NewTemplate, Summary, Template
 __all__ = ["Preview", "Rendered", "Sources", "TemplateDraft", "Templates", "check", "rendered", "starter", "starters"]
 
 MAX_NAME_BYTES: Final = 200
-MAX_REFERENCE: Final = 200
-"""Of an id or alias that a caller names: nothing longer is stored."""
-
 MEMBER_WEIGHT: Final = 128
 """What looking at one value costs, in characters."""
 
@@ -116,9 +113,7 @@ class Templates:
         Raises:
             TemplateNotFound: the account has none with this id.
         """
-        found = None
-        if len(template_id) <= MAX_REFERENCE:
-            found = await table.find(self.database, account_id, template_id)
+        found = await table.find(self.database, account_id, template_id)
         if found is None:
             raise TemplateNotFound
         return found
@@ -173,7 +168,7 @@ class Templates:
         Raises:
             TemplateNotFound: the account has none with this id.
         """
-        if len(template_id) > MAX_REFERENCE or not await table.delete(self.database, account_id, template_id):
+        if not await table.delete(self.database, account_id, template_id):
             raise TemplateNotFound
 
 
@@ -212,12 +207,10 @@ async def rendered(
         TemplateRenderFailed: the data does not fit it.
         TemplateRenderedEmpty: subject or text would be empty.
     """
-    found = None
-    if len(template_id or alias) <= MAX_REFERENCE:
-        if template_id:
-            found = await table.find(executor, account_id, template_id)
-        else:
-            found = await table.by_alias(executor, account_id, alias)
+    if template_id:
+        found = await table.find(executor, account_id, template_id)
+    else:
+        found = await table.by_alias(executor, account_id, alias)
     if found is None:
         raise TemplateNotFound
     sources = Sources(found.subject, found.body_text, found.body_html)

@@ -77,10 +77,10 @@ async def close(transaction: Executor, account_id: str) -> dict[str, int]:
     return row
 
 
-async def closed(executor: Executor, seconds: float, limit: int) -> list[str]:
-    """Accounts that were closed so long ago that whoever began to delete them has stopped."""
-    rows = await executor.fetch_all(_SQL["closed"], {"seconds": seconds, "limit": limit})
-    return [row["id"] for row in rows]
+async def closed(executor: Executor, seconds: float) -> str | None:
+    """An account that was closed so long ago that whoever began to delete it has stopped."""
+    account_id: str | None = await executor.fetch_value(_SQL["closed"], {"seconds": seconds})
+    return account_id
 
 
 async def delete_batch(executor: Executor, account_id: str, table: str) -> int:

@@ -167,7 +167,7 @@ async def insert(
 ) -> bool:
     """Enrol a contact; False when it is already."""
     names = _agent(account_id, agent_email) | {"address": address, "etag": etag}
-    return await executor.fetch_value(_SQL["insert"], asdict(change) | names) is not None
+    return await executor.execute(_SQL["insert"], asdict(change) | names) > 0
 
 
 async def update(
@@ -183,7 +183,7 @@ async def update(
     """Change an engagement; False when there is none, or none of the versions `seen`."""
     names = _agent(account_id, agent_email) | {"address": address, "etag": etag}
     names["seen"] = None if seen is None else octets(seen)
-    return await executor.fetch_value(_SQL["update"], asdict(change) | names) is not None
+    return await executor.execute(_SQL["update"], asdict(change) | names) > 0
 
 
 async def delete(executor: Executor, account_id: str, agent_email: str, address: str) -> bool:

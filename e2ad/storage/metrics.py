@@ -89,12 +89,14 @@ async def facts(
     agent_email: str | None = None,
     by_day: bool = False,
     agents: int = 0,
+    by_hour: bool = False,
 ) -> list[Fact]:
     """The facts of an account, or of one live agent.
 
     Args:
         by_day: those of each day besides.
         agents: those of as many agents besides, of the busiest.
+        by_hour: only those of each hour and agent, counted from the messages.
     """
     return await executor.fetch_all(
         _SQL["facts"],
@@ -106,9 +108,10 @@ async def facts(
             "by_day": by_day,
             "by_agent": agents > 0,
             "agents": agents,
-            "by_hour": False,
+            "by_hour": by_hour,
         },
         row=Fact,
+        # Planned for each window: only that says whether much is read or little.
         prepare=False,
     )
 
@@ -162,23 +165,7 @@ async def _count_on(database: Database, account_id: str, margin_minutes: int) ->
 async def _count(transaction: Executor, account_id: str, hours: Window, counted_until: datetime) -> None:
     names = {"account_id": account_id, "first": hours.start, "last": hours.end}
     await transaction.execute(_SQL["forget"], names)
-    # Not prepared: whether it reads much or little is known only of this window.
-    found = await transaction.fetch_all(
-        _SQL["facts"],
-        {
-            "account_id": account_id,
-            "agent_email": None,
-            "start": hours.start,
-            "end": hours.end,
-            "by_day": False,
-            "by_agent": False,
-            "agents": 0,
-            "by_hour": True,
-        },
-        row=Fact,
-        prepare=False,
-    )
-    rows = [fact for fact in found if fact.at is not None]
+    rows = [fact for fact in await facts(transaction, account_id, hours, by_hour=True) if fact.at is not None]
     if rows:
         await transaction.execute(
             _SQL["write"],

@@ -142,5 +142,4 @@ async def update(executor: Executor, account_id: str, template_id: str, change: 
 
 async def delete(executor: Executor, account_id: str, template_id: str) -> bool:
     """Remove a template; False when there is none."""
-    found = await executor.fetch_value(_SQL["delete"], {"account_id": account_id, "id": template_id})
-    return found is not None
+    return await executor.execute(_SQL["delete"], {"account_id": account_id, "id": template_id}) > 0

@@ -1,14 +1,9 @@
 -- lock: the account, kept from whoever else closes it, until the transaction ends
 select id from accounts where id = %(account_id)s and closed_at is null for update;
 
--- halt: what waits to be sent is not sent any more; whether some of it is on its way this very moment
-with halted as (
-    update submissions set next_attempt_at = null
-    where account_id = %(account_id)s and next_attempt_at is not null
-      and not (status = 'sending' and leased_until > now())
-    returning 1
-)
-select count(*) from halted;
+-- halt: what waits to be sent is not sent any more
+update submissions set next_attempt_at = null
+where account_id = %(account_id)s and next_attempt_at is not null and not (status = 'sending' and leased_until > now());
 
 -- in_progress: whether mail of the account is being sent at this moment
 select exists (
@@ -26,15 +21,14 @@ with keys as (
 ), tokens as (
     delete from oauth_tokens where account_id = %(account_id)s returning kind
 ), grants as (
-    delete from oauth_grants where account_id = %(account_id)s returning 1
+    delete from oauth_grants where account_id = %(account_id)s
 ), hooks as (
     delete from webhooks where account_id = %(account_id)s returning 1
 ), letters as (
-    delete from notices where account_id = %(account_id)s returning 1
+    delete from notices where account_id = %(account_id)s
 ), trashed as (
     update agents set deleted_at = coalesce(deleted_at, now()), webhook_url = '', agent_mode = 'local', catch_all = false
     where account_id = %(account_id)s
-    returning 1
 ), closed as (
     update accounts set closed_at = now(), email = id || '@closed.invalid', name = ''
     where id = %(account_id)s
@@ -45,19 +39,17 @@ select (select count(*) from keys) as api_keys,
        (select count(*) from codes) as oauth_auth_codes,
        (select count(*) from tokens where kind = 'access') as oauth_access_tokens,
        (select count(*) from tokens where kind = 'refresh') as oauth_refresh_tokens,
-       (select count(*) from grants) as oauth_connections,
        (select count(*) from hooks) as webhooks
 from closed,
      lateral (select pg_notify('e2ad_accounts', closed.id), pg_notify('e2ad_webhooks', closed.id),
-                     pg_notify('e2ad_agents', '*')) as told,
-     lateral (select count(*) from letters, trashed) as ended;
+                     pg_notify('e2ad_agents', '*')) as told;
 
--- closed: accounts that nobody is deleting any more, such as of a process that was killed at it
--- In no order: one that cannot be deleted shall not keep the others waiting.
+-- closed: an account that nobody is deleting any more, such as of a process that was killed at it
+-- Any of them: one that cannot be deleted shall not keep the others waiting.
 select id from accounts
 where closed_at < now() - make_interval(secs => %(seconds)s::float8)
 order by random()
-limit %(limit)s;
+limit 1;
 
 -- messages: a batch of an account's messages, with all that hangs on them
 delete from messages where account_id = %(account_id)s and id = any(array(

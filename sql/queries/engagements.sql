@@ -118,8 +118,7 @@ values (
     %(account_id)s, %(agent_email)s, %(address)s, coalesce(%(stage)s::text, ''), %(next_action_at)s::timestamptz,
     coalesce(%(metadata)s::jsonb, '{}'), %(etag)s, true
 )
-on conflict do nothing
-returning address;
+on conflict do nothing;
 
 -- update: change what is given, if the engagement is still the one that the caller has seen
 -- Whoever comes second waits for the first and is then compared with what the first wrote.
@@ -133,8 +132,7 @@ update engagements set
 where account_id = %(account_id)s
     and agent_email = %(agent_email)s
     and address = %(address)s
-    and (%(seen)s::bytea[] is null or etag = any(%(seen)s::bytea[]))
-returning address;
+    and (%(seen)s::bytea[] is null or etag = any(%(seen)s::bytea[]));
 
 -- delete: take a contact out of an agent's outreach
 delete from engagements

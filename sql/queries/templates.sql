@@ -49,4 +49,4 @@ returning id, name, alias, subject, body_text, body_html, from_starter_alias, fr
           updated_at;
 
 -- delete: a template for good
-delete from templates where account_id = %(account_id)s and id = %(id)s returning id;
+delete from templates where account_id = %(account_id)s and id = %(id)s;

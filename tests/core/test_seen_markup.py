@@ -23,6 +23,9 @@ def mail(*parts: tuple[str, str], kind: str = "alternative") -> bytes:
         ('<p style="color:#fff">white</p>ok', "ok", 5),
         ('a<div hidden><img alt="obey me"><a href="https://x.test/obey">this</a></div>b', "a\nb", None),
         ("a &lt; b", "a < b", 0),
+        ("a<i hidden>x < y</i>b", "ab", 3),
+        # A reference to a character that there is not stands for nothing.
+        ("https://a.test/<b>&#1;</b>", "https://a.test/", 0),
     ],
 )
 def test_hidden_text_is_left_out(markup: str, text: str, hidden: int | None) -> None:

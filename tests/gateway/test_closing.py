@@ -16,6 +16,7 @@ from e2ad.gateway.closing import Closing
 from e2ad.gateway.mint import now
 from e2ad.storage import closing as storage
 from e2ad.storage.pool import Database
+from e2ad.storage.sql import load
 from tests import factories
 from tests.api.whole_account import AGENT, DOMAIN, OUTSIDER, fill
 
@@ -110,6 +111,24 @@ async def test_every_large_table_is_emptied_in_steps(database: Database, monkeyp
         "accounts", "contact_imports", "domains", "metrics_progress", "metrics_stale", "rate_windows", "search_queue",
         "sending_ramps", "signing_secrets", "suppressions", "templates",
     }  # fmt: skip
+
+
+async def test_closing_holds_no_rows_against_each_other(database: Database) -> None:
+    """Its cost grows with the rows of the tables that it ends, not with the product of their numbers."""
+    owner, rows_each = await factories.account(database), 40
+    for at in range(rows_each):
+        await factories.agent(database, owner.account_id, f"bot{at}@{DOMAIN}")
+        notice = {"id": f"ntc_{at}", "account_id": owner.account_id, "kind": "review", "recipient": OUTSIDER}
+        await factories.insert(database, "notices", {**notice, "content": b"x"})
+    explained = f"explain (analyze, format json) {load('closing')['close']}"
+    (row,) = await database.fetch_all(explained, {"account_id": owner.account_id}, prepare=False)
+    (found,) = row.values()
+    nodes, most = [found[0]["Plan"]], 0
+    while nodes:
+        node = nodes.pop()
+        most = max(most, node["Actual Rows"])
+        nodes += node.get("Plans", [])
+    assert most == rows_each
 
 
 async def test_one_that_cannot_be_deleted_keeps_no_other_waiting(
