@@ -385,3 +385,11 @@ def sign_in_refused(client: str) -> None:
 def key_handed_off(account: str, client: str) -> None:
     """The command line of somebody who is signed in got a key of its own."""
     _log.info("key_handed_off", account=account, client=client)
+
+
+# Tools for models
+
+
+def tool_failed(tool: str, error: Exception) -> None:
+    """A tool of `/mcp` ran into an accident of ours; its caller was told `internal_error`."""
+    _log.error("tool_failed", tool=tool, exc_info=error)

@@ -2,7 +2,7 @@
 
 The server is the one that `e2ad dev` starts, so every test runs on its launcher. By default its
 programs are those of the extra ``e2ad[postgres]``. ``E2AD_TEST_PG_BINDIR`` names others, for
-instance ``/usr/lib/postgresql/15/bin``.
+instance ``/usr/lib/postgresql/15/bin``. With ``pytest -n`` each worker is a run of its own here; see `tests.turns`.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from queue import Queue
 
 import pytest
 import trio
-from attrs import frozen
+from attrs import field, frozen
 from psycopg.conninfo import make_conninfo
 
 from e2ad.dev.postgres import Server, open_server
@@ -24,6 +24,8 @@ from e2ad.storage.connection import TrioConnection
 from e2ad.storage.migrations import migrate
 from e2ad.storage.pool import Database, open_pool
 from tests.delivery import endpoint as far
+
+pytest_plugins = ["tests.turns"]
 
 TEMPLATE = "e2ad_template"
 
@@ -37,9 +39,27 @@ class Postgres:
 
     dsn: str
     bindir: Path
+    _numbers: Iterator[int] = field(factory=lambda: itertools.count(1))
+    _spent: list[str] = field(factory=list)
 
     def dsn_of(self, name: str) -> str:
         return make_conninfo(self.dsn, dbname=name)
+
+    async def make(self, kind: str, *options: str) -> str:
+        """A new database; its name. Those that were given back are dropped before.
+
+        They are not dropped as soon as a test ends: its sessions end a moment later, and who drops a database
+        that still has one is made to wait for a tenth of a second by the server.
+        """
+        drops = [f"drop database {name} with (force)" for name in self._spent]
+        self._spent.clear()
+        name = f"e2ad_{kind}_{next(self._numbers)}"
+        await _command(self.dsn, *drops, " ".join(("create database", name, *options)))
+        return name
+
+    def give_back(self, name: str) -> None:
+        """Nobody wants this database any more."""
+        self._spent.append(name)
 
 
 MEMORY = Path("/dev/shm")
@@ -109,19 +129,14 @@ def template(postgres: Postgres) -> str:
     return TEMPLATE
 
 
-_numbers = itertools.count(1)
-
-
 @pytest.fixture
 async def database_dsn(postgres: Postgres, template: str) -> AsyncIterator[str]:
     """The DSN of a migrated, empty database for this test alone."""
-    name = f"e2ad_test_{next(_numbers)}"
-    await _command(postgres.dsn, f"create database {name} template {template} strategy file_copy")
+    name = await postgres.make("test", f"template {template} strategy file_copy")
     try:
         yield postgres.dsn_of(name)
     finally:
-        with trio.move_on_after(20, shield=True):
-            await _command(postgres.dsn, f"drop database {name} with (force)")
+        postgres.give_back(name)
 
 
 @pytest.fixture
@@ -134,13 +149,11 @@ async def database(database_dsn: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def empty_dsn(postgres: Postgres) -> AsyncIterator[str]:
     """The DSN of a database with nothing in it."""
-    name = f"e2ad_empty_{next(_numbers)}"
-    await _command(postgres.dsn, f"create database {name}")
+    name = await postgres.make("empty")
     try:
         yield postgres.dsn_of(name)
     finally:
-        with trio.move_on_after(20, shield=True):
-            await _command(postgres.dsn, f"drop database {name} with (force)")
+        postgres.give_back(name)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@
   `sign_in` with `sign_in_pages` (a person with a browser), `identity` (tokens of agents),
   `oauth` with `oauth_answers` (programs that fetch tokens), `oauth_consent` with `oauth_pages` (a person lets
   one in; the `frame` of its pages is that of signing in), `internal` (the operator's own programs),
-  `provider_feedback` (what a mail provider has to say), `stream` (the sockets' handshake) and `upgrade` (its
-  refusal), `health`, and `openapi`, `documents` and `page`, which tell the world.
+  `provider_feedback` (what a mail provider has to say), `tools` (who may come to `/mcp`), `stream` (the
+  sockets' handshake) and `upgrade` (its refusal), `health`, and `openapi`, `documents` and `page`, which tell the
+  world.
 - `classic` is a translator to the same services and storage: other words, no other rules.
 
 Rules. A handler gets a checked `Call` and returns a view; it raises `core.errors.Failure` and

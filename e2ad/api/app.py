@@ -7,6 +7,7 @@ the dashboard's among them, is ordinary Quart.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
 from quart import Response as QuartResponse
@@ -44,10 +45,12 @@ from e2ad.api import (
     sign_in,
     suppressions,
     templates,
+    tools,
     unsubscribe,
     upgrade,
     webhooks,
 )
+from e2ad.api.bodies import Lease
 from e2ad.api.classic import account as classic_account
 from e2ad.api.classic import agents as classic_agents
 from e2ad.api.classic import conversations as classic_conversations
@@ -123,8 +126,12 @@ ROUTES: Final[tuple[ClassicRoute, ...]] = (
 """All of `/api/v1`, and what a browser that is signed in asks beside it."""
 
 
-def build_app(services: Services) -> "Api":
-    """The application over these services."""
+def build_app(services: Services, mcp: tools.Tools | None = None) -> "Api":
+    """The application over these services.
+
+    Args:
+        mcp: whoever speaks the protocol of the tools; None where they are switched off.
+    """
     app = Api("e2ad", services)
     endpoints: list[tuple[str, str, Endpoint]] = []
     endpoints += [(one.method, one.path, OperationEndpoint(one, services)) for one in OPERATIONS]
@@ -141,6 +148,8 @@ def build_app(services: Services) -> "Api":
     endpoints += oauth_consent.endpoints(services)
     endpoints += provider_feedback.endpoints(services)
     endpoints += unsubscribe.endpoints(services)
+    if mcp is not None:
+        endpoints += tools.endpoints(services, mcp)
     app.router = Router(endpoints)
     return app
 
@@ -157,8 +166,11 @@ class Connection(TrioASGIHTTPConnection):
             await super().__call__(receive, send)
             return
         services = app.services
+        # What a tool asks for inside this process is a part of the request that called the tool, its memory too.
+        shared: Any = self.scope.get(tools.LEASE)
+        share: AbstractContextManager[Lease] = services.bodies.lease() if shared is None else nullcontext(shared)
         try:
-            with services.bodies.lease() as lease:
+            with share as lease:
                 exchange = Exchange.from_scope(
                     self.scope, receive, services.trusted_proxies, services.config.http.body_seconds, lease=lease
                 )
@@ -217,6 +229,7 @@ _TOP = frozenset(
         internal.SELFTEST,
         magic_links.PENDING_PATH,
         provider_feedback.PATH,
+        tools.PATH,
     }
 )
 

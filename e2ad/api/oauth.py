@@ -122,6 +122,7 @@ def endpoints(services: Services) -> list[tuple[str, str, Programs]]:
     found += [
         ("GET", f"/.well-known/oauth-protected-resource{path}", Programs(services, _resource(path)))
         for path in RESOURCES
+        if path != "/mcp" or services.config.features.mcp
     ]
     for prefix in ("/oauth2", "/api/oauth"):
         found += [

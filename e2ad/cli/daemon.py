@@ -1,4 +1,7 @@
-"""`e2ad`: run the daemon, and the few things an operator does beside it."""
+"""`e2ad`: run the daemon, and the few things an operator does beside it.
+
+The daemon itself is imported by the commands that need it: that takes longer than everything the others do.
+"""
 
 import json
 import sys
@@ -8,7 +11,7 @@ from pathlib import Path
 import click
 import trio
 
-from e2ad import __version__, daemon, maillog
+from e2ad import __version__, maillog
 from e2ad.cli import develop, failing
 from e2ad.config import Config, ConfigError, load
 
@@ -49,6 +52,8 @@ _config_option = click.option(
 @click.option("--bootstrap-email", help="Make an account and a key for this address, print them, and exit.")
 def serve(path: Path | None, roles: str, workers: int, bootstrap_email: str | None) -> None:
     """Run e2ad until it gets SIGTERM or SIGINT."""
+    from e2ad import daemon
+
     config = _configuration(path, ("database.url", "signing.secrets"))
     if bootstrap_email is not None:
         _bootstrap(config, bootstrap_email, as_json=False)
@@ -76,6 +81,8 @@ def bootstrap(path: Path | None, email: str, as_json: bool) -> None:
 
 
 def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
+    from e2ad import daemon
+
     with failing.explained():
         made = trio.run(daemon.bootstrap, config, email)
     if as_json:
@@ -91,6 +98,8 @@ def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
 @click.option("--verify", is_flag=True, help="Change nothing; fail if a migration is missing.")
 def migrate(path: Path | None, verify: bool) -> None:
     """Bring the database to this version's schema."""
+    from e2ad import daemon
+
     config = _configuration(path, ("database.url",))
     with failing.explained():
         applied = trio.run(daemon.migrate, config, "verify" if verify else "auto")

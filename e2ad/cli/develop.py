@@ -1,19 +1,24 @@
-"""`e2ad dev`: the whole thing on your machine, and peers to write to it."""
+"""`e2ad dev`: the whole thing on your machine, and peers to write to it.
+
+The daemon is imported by the one command that runs it; writing to it must not take as long as starting it.
+"""
 
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import trio
 from rich.console import Console
 
-from e2ad import daemon
 from e2ad.cli import failing
-from e2ad.cli.listening import plain
+from e2ad.cli.printing import plain
 from e2ad.dev import hook as hooks
-from e2ad.dev import letters, notices, session
-from e2ad.dev.session import Running
+from e2ad.dev import letters, notices
+
+if TYPE_CHECKING:
+    from e2ad.dev.session import Running
 
 __all__ = ["dev"]
 
@@ -48,6 +53,9 @@ def dev(
     if context.invoked_subcommand is not None:
         context.obj = folder
         return
+    from e2ad import daemon
+    from e2ad.dev import session
+
     given = {"smtp": smtp_port, "http": http_port, "dashboard": dashboard_port}
     ports = {door: port for door, port in given.items() if port is not None}
     show = _print_json if as_json else _print_welcome
@@ -65,7 +73,7 @@ def dev(
         )
 
 
-def _print_json(running: Running) -> None:
+def _print_json(running: "Running") -> None:
     click.echo(json.dumps(running.to_json()))
     if running.note:
         click.echo(f"e2ad: {running.note}", err=True)
@@ -82,7 +90,7 @@ def _print_request(request: notices.Request, *, as_json: bool) -> None:
         click.echo(line, err=as_json)
 
 
-def _print_welcome(running: Running) -> None:
+def _print_welcome(running: "Running") -> None:
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print("e2ad is running", style="bold green")
     for name, value in (

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import click
 
-from e2ad.cli.context import together
-from e2ad.cli.listening import plain
-from e2ad.cli.sending import FILE, files_of, read_text
+from e2ad.cli.context import plain, together
+from e2ad.cli.files import FILE, files_of, read_text
 
 __all__ = ["changes_of", "draft_options", "edited_by_hand"]
 

@@ -9,16 +9,12 @@ import click
 
 from e2ad.config import EX_CONFIG, ConfigError
 from e2ad.core.errors import Failure
-from e2ad.daemon import ChildDied, MigrationFailed
 from e2ad.dev.postgres import PostgresFailed
 
 __all__ = ["explained", "fail_for_configuration"]
 
 EX_FAILED = 1
 EX_INTERRUPTED = 130
-
-KNOWN = (OSError, Failure, PostgresFailed, MigrationFailed, ChildDied)
-"""What a person can mend, or wait for. Anything else is a mistake of ours and keeps its stack."""
 
 
 def fail_for_configuration(error: ConfigError) -> NoReturn:
@@ -44,11 +40,18 @@ def explained() -> Iterator[None]:
         for leaf in leaves:
             if isinstance(leaf, ConfigError):
                 fail_for_configuration(leaf)
-        if not leaves or not all(isinstance(leaf, KNOWN) for leaf in leaves):
+        if not leaves or not all(isinstance(leaf, _known()) for leaf in leaves):
             raise
         for line in dict.fromkeys(_line(leaf) for leaf in leaves):
             click.echo(f"e2ad: {line}", err=True)
         sys.exit(EX_FAILED)
+
+
+def _known() -> tuple[type[BaseException], ...]:
+    """What a person can mend, or wait for. Anything else is a mistake of ours and keeps its stack."""
+    from e2ad.daemon import ChildDied, MigrationFailed  # not for commands that run no daemon
+
+    return OSError, Failure, PostgresFailed, MigrationFailed, ChildDied
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from e2ad.cli.listening import line_of, plain
+from e2ad.cli.printing import plain
+from e2ad.cli.reading import line_of
 
 __all__ = ["found_lines"]
 

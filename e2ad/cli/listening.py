@@ -1,182 +1,212 @@
-"""`e2a listen` and `e2a read`: events as they come, messages for the eye."""
+"""`e2a listen` and `replay`: mail as it comes, shown or handed on to a program."""
 
-import base64
 import json
-import signal
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
-import httpx2
 import trio
-from rich.console import Console
-from rich.panel import Panel
-from rich.text import Text
+from attrs import frozen
 
-from e2ad.cli.states import state_of
-from e2ad.sdk import E2AClient, E2AError, listen
+from e2ad.cli.context import EX_AGAIN, EX_PERMANENT, EX_STILL_WAITING, Context, command, fail, plain, together
+from e2ad.cli.following import Enough, answer_of, follow, run, seconds_until
+from e2ad.cli.forwarding import Answered, Forwarding, headers_of
+from e2ad.cli.options import LATER, agent_option
+from e2ad.cli.reading import line_of
+from e2ad.sdk import E2AError
 
-__all__ = ["line_of", "plain", "run", "show_message", "write_raw"]
+__all__ = ["listen", "replay"]
 
-FORWARD_SECONDS = 30.0
+RECEIVED: Final = "email.received"
 
 
-def run(
-    client: E2AClient,
-    email: str,
-    console: Console,
-    *,
+def _address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        raise click.BadParameter(f"{value!r} is no address such as http://localhost:3000/hook")
+    return value
+
+
+_seconds = click.FloatRange(min=0, min_open=True, max=3600)
+
+
+@click.command()
+@agent_option
+@click.option("--forward", callback=_address, metavar="URL", help="POST each message there, exactly as the API has it.")
+@click.option(
+    "--forward-token",
+    envvar="E2A_FORWARD_TOKEN",
+    metavar="TOKEN",
+    help="Sent along as a bearer token (E2A_FORWARD_TOKEN, which no list of processes shows).",
+)
+@click.option("--forward-timeout", type=_seconds, metavar="SECONDS", help="For one POST; 30, or 300 for a model.")
+@click.option("--conversation", metavar="ID", help="Only what belongs to this conversation.")
+@click.option("--text", "with_text", is_flag=True, help="Each message's text too; it counts as read then.")
+@click.option("--once", is_flag=True, help="Stop after the first message.")
+@click.option("--until", type=LATER, help="Stop at this time: RFC 3339, or 90s, 30m, 12h from now.")
+@command
+def listen(
+    context: Context,
+    agent: str | None,
     forward: str | None,
     forward_token: str | None,
+    forward_timeout: float | None,
+    conversation: str | None,
+    with_text: bool,
     once: bool,
-    as_json: bool,
+    until: str | None,
 ) -> None:
-    """Listen until Ctrl-C (or the first message, with `once`)."""
-    click.echo(f"listening for {email} at {client.base_url} (Ctrl-C ends)", err=True)
+    """Wait for mail and show it as it comes; what is still unread comes first. Ctrl-C ends it.
 
-    async def handle(event: Mapping[str, Any]) -> None:
-        if as_json:
-            click.echo(json.dumps(event, ensure_ascii=False))
-        else:
-            console.print(line_of({**event["data"], "auth_headers": event.get("auth_headers")}))
-        if forward is not None and event["type"] == "email.received":
-            await _forward(client, event, forward, forward_token)
-        if once:
-            raise _Enough
+    With --json each event is one line. With --forward each message is posted as it is, with its X-E2A-Auth-* fields
+    as HTTP fields; it stays unread until the target has answered with 2xx. If the path ends in /v1/responses, a model
+    is asked there, and what it says is sent as the reply.
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_until_signal, nursery.cancel_scope)
-            await listen(client.base_url, client.api_key, email, handle, on_state=partial(click.echo, err=True))
-
-    try:
-        trio.run(main)
-    except BaseExceptionGroup as group:
-        _, rest = group.split(_Enough)
-        if rest is not None:
-            raise _innermost(rest) from None
-
-
-class _Enough(Exception):
-    """One message was wanted, one has come."""
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
-
-
-async def _until_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            scope.cancel()
-            return
-
-
-async def _forward(client: E2AClient, event: Mapping[str, Any], url: str, token: str | None) -> None:
-    """POST the whole message; a target that fails is reported, the listening goes on."""
-    data = event["data"]
-    try:
-        message = await trio.to_thread.run_sync(client.get_message, data["delivered_to"], data["message_id"])
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with httpx2.AsyncClient(timeout=FORWARD_SECONDS, trust_env=False) as http:
-            response = await http.post(url, json=dict(message), headers=headers)
-        click.echo(f"forwarded {data['message_id']}: {response.status_code}", err=True)
-    except (httpx2.HTTPError, E2AError) as error:
-        click.echo(f"could not forward {data['message_id']}: {error}", err=True)
-
-
-_BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_INVISIBLE = (0x00AD, 0x200B, 0x2028, 0x2029, 0x2060, 0xFEFF)
-_CONTROLS = {
-    code: "\N{REPLACEMENT CHARACTER}"
-    for code in (*range(32), 127, *range(128, 160), *_BIDIRECTIONAL, *_INVISIBLE)
-    if chr(code) not in "\t\n"
-}
-
-
-def plain(value: object, *, lines: bool = False) -> str:
-    """What a stranger wrote, safe to print.
-
-    Control characters would steer the reader's terminal; those that turn the direction of writing, or show
-    nothing at all, would let an address look like another one.
+    \b
+    e2a listen --agent my-bot
+    e2a listen --agent my-bot --forward http://localhost:3000/hook
     """
-    text = str(value).replace("\r\n", "\n").translate(_CONTROLS)
-    return text if lines else " ".join(text.split("\n"))
+    email = context.agent(agent)
+    target = None if forward is None else Forwarding(forward, forward_token or "", forward_timeout)
+    session = _Session(context, email, target, conversation, with_text=with_text, once=once)
+    context.note(f"listening for {email} at {context.client.base_url} (Ctrl-C ends)")
+    ending = run(partial(follow, context, email, session.take), seconds_until(until) if until else float("inf"))
+    if once and ending == "late":
+        fail(EX_STILL_WAITING, "nothing has come in time")
+    if once and ending == "stopped":
+        raise KeyboardInterrupt  # what comes next in a script counts on a message
 
 
-def line_of(message: Mapping[str, Any]) -> Text:
-    """One message of a list on two lines: who, what and how far to be trusted; when, and its id to copy."""
-    trust = _trust(message.get("verified_domain"), message.get("auth_headers"))
-    at = str(message.get("created_at") or message.get("received_at") or "")[:16].replace("T", " ")
-    line = Text("● " if message.get("read_status", "unread") == "unread" else "  ", style="cyan")
-    line.append(plain(message.get("header_from") or "(no sender)"), style="bold")
-    line.append("  " + plain(message.get("subject") or "(no subject)"))
-    line.append(f"  [{trust[0]}]", style=trust[1])
-    line.append(f"\n  {at}  {message.get('id') or message.get('message_id')}", style="dim")
-    return line
+@frozen
+class _Session:
+    """One run of `listen`."""
+
+    context: Context
+    email: str
+    target: Forwarding | None
+    conversation: str | None
+    with_text: bool
+    once: bool
+
+    async def take(self, event: Mapping[str, Any]) -> None:
+        """Show an event, and hand its message on.
+
+        Raises:
+            Enough: it was the one.
+        """
+        data = event["data"]
+        if self.conversation is not None and data.get("conversation_id") != self.conversation:
+            return
+        text = await self._text(event) if self.with_text else None
+        if self.context.as_json:
+            self.context.emit(event if text is None else {**event, "text": text})
+        else:
+            self.context.console.print(line_of({**data, "auth_headers": event.get("auth_headers")}))
+            if text is not None:
+                self.context.console.print(plain(text, lines=True) + "\n")
+        if self.target is not None and event["type"] == RECEIVED:
+            await self._forward(self.target, data["message_id"])
+        if self.once:
+            raise Enough
+
+    async def _text(self, event: Mapping[str, Any]) -> str | None:
+        # What is to be handed on stays unread until it is.
+        mark_read = None if self.target is None else False
+        message_id = event["data"]["message_id"]
+        try:
+            message = await answer_of(
+                lambda: self.context.plain.messages.get(self.email, message_id, mark_read=mark_read)
+            )
+        except E2AError as error:
+            self.context.note(f"could not read {message_id}: {error}")
+            return None
+        return str((message.get("parsed") or {}).get("text") or "")
+
+    async def _forward(self, target: Forwarding, message_id: str) -> None:
+        """A target that fails is reported, the listening goes on."""
+        try:
+            await target.hand_over(self.context, self.email, message_id, self.context.note)
+        except E2AError as error:
+            self.context.note(f"could not forward {message_id}: {error}")
 
 
-def show_message(console: Console, message: Mapping[str, Any]) -> None:
-    """A message for a person: who, what, how far to be trusted, and its new text."""
-    head = Text()
-    for name, value in (
-        ("From", message["header_from"] or "(none)"),
-        ("To", ", ".join(message["to"])),
-        ("Cc", ", ".join(message["cc"])),
-        ("Date", message["created_at"]),
-    ):
-        if value:
-            head.append(f"{name + ':':<10}", style="dim")
-            head.append(f"{plain(value)}\n")
-    if message.get("direction") == "outbound":
-        words, style = state_of(message)
-        head.append(f"{'State:':<10}", style="dim")
-        head.append(words, style=style)
-    else:
-        trust = _trust(message["verified_domain"], message.get("auth_headers"))
-        head.append(f"{'Sender:':<10}", style="dim")
-        head.append(trust[0], style=trust[1])
-        for line in _evidence(message["authentication"] or {}):
-            head.append(f"\n{'':<10}{line}", style="dim")
-    console.print(Panel(head, title=Text(plain(message["subject"] or "(no subject)")), title_align="left"))
-    parsed = message.get("parsed") or {}
-    console.print(Text(plain(parsed.get("text", ""), lines=True)))
-    for attachment in message["attachments"]:
-        name = plain(attachment.get("filename") or "(unnamed)")
-        console.print(
-            Text(f"[attachment {attachment['index']}: {name}, {attachment['size_bytes']} bytes]", style="dim")
-        )
+_replay_options = together(
+    click.option("--to", "url", required=True, callback=_address, metavar="URL", help="Where it is posted."),
+    click.option(
+        "--token", envvar="E2A_FORWARD_TOKEN", metavar="TOKEN", help="Sent along as a bearer (E2A_FORWARD_TOKEN)."
+    ),
+    click.option(
+        "--event", "as_event", is_flag=True, help="The event itself, as webhooks get it, instead of the mail."
+    ),
+    click.option("--timeout", "seconds", type=_seconds, metavar="SECONDS", help="How long it may take; 30."),
+    agent_option,
+)
 
 
-def _evidence(found: Mapping[str, Any]) -> list[str]:
-    """Why, in a line for each check: a pass counts only for the domain that it is about."""
-    if not found:
-        return []
-    checks = [("spf", found["spf"]), *(("dkim", result) for result in found["dkim"])]
-    lines = []
-    for name, result in checks if found["dkim"] else [*checks, ("dkim", {"status": "none"})]:
-        about = f" for {plain(result['domain'])}" if result.get("domain") else ""
-        stranger = " (not the author's domain)" if result.get("aligned") is False else ""
-        detail = f": {plain(result['detail'])}" if result.get("detail") and result["status"] != "pass" else ""
-        lines.append(f"{name} {result['status']}{about}{stranger}{detail}")
-    dmarc = found["dmarc"]
-    policy = f", policy {dmarc['policy']}" if dmarc["policy"] else ""
-    about = f" for {plain(dmarc['domain'])}{policy}" if dmarc["domain"] else ""
-    return [*lines, f"dmarc {dmarc['status']}{about}"]
+@click.command()
+@click.argument("event_id", metavar="EVENT")
+@_replay_options
+@command
+def replay(
+    context: Context,
+    event_id: str,
+    url: str,
+    token: str | None,
+    as_event: bool,
+    seconds: float | None,
+    agent: str | None,
+) -> None:
+    """Post something that has happened to a URL once more: exactly what `listen --forward` posts.
+
+    EVENT is the id of an event (evt_…) or of a message (msg_…). Nothing is signed again, so the signature's
+    time is that of now only for the mail's own fields. Exit status: 0 taken, 1 no answer or 5xx, 5 refused.
+
+    \b
+    e2a replay evt_… --to http://localhost:3000/hook
+    """
+    target = Forwarding(url, token or "", seconds)
+    message_id, content, headers = _what(context, event_id, agent, as_event=as_event)
+    answered = trio.run(partial(target.post, content, headers))
+    told = {
+        "event_id": event_id,
+        "message_id": message_id,
+        "url": url,
+        "status": answered.status or None,
+        "latency_ms": round(answered.seconds * 1000, 1),
+        "taken": answered.is_taken,
+        "error": answered.error or None,
+    }
+    context.done(
+        {name: value for name, value in told.items() if value is not None}, f"{event_id} -> {url}: {answered.words}"
+    )
+    if not answered.is_taken:
+        sys.exit(_status(answered))
 
 
-def write_raw(message: Mapping[str, Any]) -> None:
-    """The mail's own bytes on stdout."""
-    sys.stdout.buffer.write(base64.b64decode(message["raw_message"] or ""))
+def _what(
+    context: Context, event_id: str, agent: str | None, *, as_event: bool
+) -> tuple[str | None, bytes, dict[str, str]]:
+    """The message that it is about, and the octets and fields to post."""
+    if event_id.startswith("msg_"):
+        if as_event:
+            raise click.UsageError("--event needs the id of an event (evt_…); see: e2a events list")
+        email = context.agent_of(event_id, agent)
+        return event_id, *_mail(context, email, event_id)
+    event = context.plain.events.get(event_id)
+    data = event["data"]
+    message_id = data.get("message_id")
+    if event["type"] == RECEIVED and not as_event:
+        return message_id, *_mail(context, data["delivered_to"], message_id)
+    envelope = {name: event[name] for name in ("type", "id", "schema_version", "created_at", "data") if name in event}
+    return message_id, json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode(), headers_of(event)
 
 
-def _trust(verified_domain: str | None, headers: Mapping[str, str] | None) -> tuple[str, str]:
-    if verified_domain:
-        return f"verified: {verified_domain}", "green"
-    if headers and headers.get("X-E2A-Auth-Verified") == "true":
-        return "verified by alignment", "green"
-    return "not verified", "yellow"
+def _mail(context: Context, email: str, message_id: str) -> tuple[bytes, dict[str, str]]:
+    exact = context.plain.messages.get_exact(email, message_id, mark_read=False)
+    return exact, headers_of(json.loads(exact))
+
+
+def _status(answered: Answered) -> int:
+    return EX_AGAIN if not answered.status or answered.status >= 500 or answered.status in (408, 429) else EX_PERMANENT

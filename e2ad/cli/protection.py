@@ -1,13 +1,14 @@
 """`e2a protection`: what an agent may do without being asked."""
 
-import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
 
 import click
 
-from e2ad.cli.context import Context, command, json_option, print_json
+from e2ad.cli.context import Context, command
+from e2ad.cli.frame import Group
+from e2ad.cli.options import agent_argument, duration
 
 __all__ = ["protection"]
 
@@ -15,37 +16,41 @@ POLICIES: Final = ("open", "allowlist", "domain")
 ACTIONS: Final = ("flag", "review", "block")
 LEVELS: Final = ("off", "low", "medium", "high")
 CLASSES: Final = ("operator_list", "correspondent", "participant", "content", "unseen")
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SWITCH: Final = click.Choice(["on", "off"])
 
 
-def _seconds(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
-    """90m, 12h, 7d, or seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d+)([smhd]?)", value.strip())
-    if found is None:
-        raise click.BadParameter(f"{value!r} is no time; write 90m, 12h or 7d")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-@click.group()
+@click.group(cls=Group)
 def protection() -> None:
-    """What an agent may do without asking a person."""
+    """What an agent may do without asking a person.
+
+    \b
+    e2a protection show my-bot
+    e2a protection set my-bot --outbound-review on --ttl 12h
+    """
 
 
 @protection.command("show")
-@click.argument("agent", required=False)
-@json_option
+@agent_argument
 @command
-def protection_show(context: Context, agent: str | None, as_json: bool) -> None:
-    """The rules of an agent."""
-    email = context.agent(agent)
-    _show(context, email, context.client.get_protection(email), as_json=as_json)
+def protection_show(context: Context, agent: str | None) -> None:
+    """The rules of an agent.
+
+    \b
+    e2a protection show my-bot
+    """
+    email = context.agent(agent, "AGENT")
+    _show(context, email, context.plain.agents.get_protection(email))
+
+
+protection.add_command(protection_show, "get")
 
 
 @protection.command("set")
-@click.argument("agent", required=False)
-@click.option("--require-review/--no-require-review", default=None, help="Hold every mail it sends.")
+@agent_argument
+@click.option("--outbound-review", type=_SWITCH, help="Hold every mail it sends.")
+@click.option("--inbound-review", type=_SWITCH, help="Hold what others write to it: all but its list, or everything.")
+@click.option("--suppress-notifications", type=_SWITCH, help="Mail the owner about no hold.")
+@click.option("--require-review/--no-require-review", default=None, help="The same as --outbound-review on or off.")
 @click.option("--policy", type=click.Choice(POLICIES), help="To whom it may write.")
 @click.option("--action", type=click.Choice(ACTIONS), help="What is done with mail to others.")
 @click.option("--allow", multiple=True, metavar="WHO", help="Add an address or a domain to its list.")
@@ -57,26 +62,31 @@ def protection_show(context: Context, agent: str | None, as_json: bool) -> None:
 @click.option("--inbound-disallow", multiple=True, metavar="WHO", help="Take one off that list.")
 @click.option("--screening", type=click.Choice(LEVELS), help="How strictly what it writes is looked through.")
 @click.option("--inbound-screening", type=click.Choice(LEVELS), help="How strictly what it gets is looked through.")
-@click.option("--ttl", callback=_seconds, metavar="TIME", help="How long a hold lasts: 90m, 12h, 7d.")
+@click.option("--ttl", callback=duration, metavar="TIME", help="How long a hold lasts: 90m, 12h, 7d.")
 @click.option("--on-expiry", type=click.Choice(["approve", "reject"]), help="What happens when nobody decides.")
 @click.option("--notify/--no-notify", default=None, help="Mail the owner about each hold.")
-@json_option
 @command
-def protection_set(context: Context, /, agent: str | None, as_json: bool, **options: Any) -> None:
-    """Change an agent's rules; what is not given stays."""
+def protection_set(context: Context, /, agent: str | None, **options: Any) -> None:
+    """Change an agent's rules; what is not given stays.
+
+    \b
+    e2a protection set my-bot --outbound-review on
+    e2a protection set my-bot --inbound-policy allowlist --inbound-allow example.org --inbound-action review
+    """
     if all(value in (None, ()) for value in options.values()):
         raise click.UsageError("nothing to change; see: e2a protection set --help")
-    email = context.agent(agent)
-    wanted = changed(context.client.get_protection(email), options)
-    _show(context, email, context.client.put_protection(email, wanted), as_json=as_json)
+    email = context.agent(agent, "AGENT")
+    wanted = changed(context.plain.agents.get_protection(email), options)
+    _show(context, email, context.plain.agents.replace_protection(email, wanted))
 
 
 def changed(view: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The whole configuration to put in the place of `view`.
 
     Raises:
-        click.UsageError: a provenance rule is none.
+        click.UsageError: a provenance rule is none, or two options say different things.
     """
+    options = _resolved(options)
     wanted: dict[str, Any] = deepcopy(dict(view))
     outbound, holds = wanted["outbound"], wanted["holds"]
     for direction, prefix in (("outbound", ""), ("inbound", "inbound_")):
@@ -92,6 +102,8 @@ def changed(view: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, An
         gate["allowlist"] = [one for one in listed if one.lower() not in gone]
     if options["require_review"] is not None:
         outbound["require_review"] = options["require_review"]
+    if options["inbound_review"] is not None:
+        _review_inbound(wanted["inbound"]["gate"], on=options["inbound_review"] == "on")
     for rule in options["provenance"]:
         name, _, action = rule.partition("=")
         if name not in CLASSES or action not in ("allow", "review", "block"):
@@ -106,9 +118,43 @@ def changed(view: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, An
     return wanted
 
 
-def _show(context: Context, email: str, view: Mapping[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(view)
+def _resolved(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Both spellings of a switch as one.
+
+    Raises:
+        click.UsageError: they say different things.
+    """
+    found = dict(options)
+    for switch, other, when_on in (
+        ("outbound_review", "require_review", True),
+        ("suppress_notifications", "notify", False),
+    ):
+        if found[switch] is None:
+            continue
+        value = when_on if found[switch] == "on" else not when_on
+        if found[other] not in (None, value):
+            raise click.UsageError(f"--{switch.replace('_', '-')} {found[switch]} and its other spelling disagree")
+        found[other] = value
+    if found["inbound_review"] is not None and found["inbound_action"] is not None:
+        raise click.UsageError("--inbound-review sets the action: leave --inbound-action out")
+    return found
+
+
+def _review_inbound(gate: dict[str, Any], *, on: bool) -> None:
+    """Hold mail of all who are not on its list; with no list that is everybody. Off lets everything in, marked."""
+    if on:
+        gate["action"] = "review"
+        if gate.get("policy", "open") == "open":
+            gate["policy"] = "allowlist"
+    elif gate.get("action") == "review":
+        gate["action"] = "flag"
+        if gate.get("policy") == "allowlist" and not gate.get("allowlist"):
+            gate["policy"] = "open"
+
+
+def _show(context: Context, email: str, view: Mapping[str, Any]) -> None:
+    if context.as_json:
+        context.emit(view)
         return
     context.say(email)
     for line in described(view):

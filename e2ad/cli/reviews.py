@@ -4,139 +4,198 @@ A decision is bound to what was on the screen: the hash of the exact content goe
 draft has changed since, the server refuses.
 """
 
-from collections.abc import Mapping
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import click
-from rich.panel import Panel
 from rich.text import Text
 
-from e2ad.cli.context import EX_PERMANENT, Context, at_a_terminal, command, fail, given, json_option, print_json
+from e2ad.cli.context import EX_PERMANENT, Context, at_a_terminal, command, fail, given, plain
+from e2ad.cli.differences import differences
 from e2ad.cli.drafts import changes_of, draft_options, edited_by_hand
-from e2ad.cli.listening import plain
+from e2ad.cli.frame import Group
+from e2ad.cli.options import limit_option, yes_option
+from e2ad.cli.printing import framed
+from e2ad.cli.several import each
 
 __all__ = ["reviews"]
 
+_which = click.argument("message_id", metavar="MESSAGE")
+_several = click.argument("message_ids", metavar="MESSAGE...", nargs=-1, required=True)
+_content_option = click.option(
+    "--content", metavar="SHA256", help="Only if its content is still this (as show prints it)."
+)
+_NO_EDITOR: Final = "no editor can be opened here; say what to change, for instance --edit-subject"
 
-@click.group()
+
+@click.group(cls=Group)
 def reviews() -> None:
-    """Mail that waits for a person to decide."""
+    """Mail that waits for a person to decide.
+
+    \b
+    e2a reviews list
+    e2a reviews approve MESSAGE
+    """
 
 
 @reviews.command("list")
-@click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-@json_option
+@limit_option()
 @command
-def reviews_list(context: Context, limit: int, as_json: bool) -> None:
-    """Everything that is held, newest first."""
-    found = list(context.client.list_reviews(limit=limit))
-    if as_json:
-        print_json(found)
-        return
-    for review in found:
-        context.console.print(_line(review))
-    if not found:
-        context.say("nothing waits for a decision")
+def reviews_list(context: Context, limit: int) -> None:
+    """Everything that is held, newest first.
+
+    \b
+    e2a reviews list
+    """
+    context.lines(context.plain.reviews.list().to_list(limit), _lines, "nothing waits for a decision")
 
 
 @reviews.command("show")
-@click.argument("message_id", metavar="MESSAGE")
-@json_option
+@_which
 @command
-def reviews_show(context: Context, message_id: str, as_json: bool) -> None:
-    """A held mail whole: to whom, what, why it is held and until when."""
-    review = context.client.get_review(message_id)
-    if as_json:
-        print_json(review)
+def reviews_show(context: Context, message_id: str) -> None:
+    """A held mail whole: to whom, what, why it is held and until when.
+
+    \b
+    e2a reviews show msg_0123456789abcdef0123456789abcdef
+    """
+    review = context.plain.reviews.get(message_id)
+    if context.as_json:
+        context.emit(review)
     else:
         show_review(context, review)
 
 
 @reviews.command("approve")
-@click.argument("message_id", metavar="MESSAGE")
+@_several
 @draft_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--content", metavar="SHA256", help="Only if its content is still this (as show prints it).")
+@click.option("--edit", is_flag=True, help="Change it in $EDITOR first; the difference is shown before you decide.")
+@yes_option
+@_content_option
 @click.option("--idempotency-key", metavar="KEY", help="Repeated with the same key, it is done once.")
-@json_option
 @command
 def reviews_approve(
     context: Context,
     /,
-    message_id: str,
+    message_ids: Sequence[str],
+    edit: bool,
     yes: bool,
     content: str | None,
     idempotency_key: str | None,
-    as_json: bool,
     **options: Any,
 ) -> None:
-    """Let a held mail go, as it is or changed; it is shown first."""
+    """Let held mail go, as it is or changed; it is shown first.
+
+    \b
+    e2a reviews approve msg_0123456789abcdef0123456789abcdef --edit-subject "Offer 12"
+    e2a reviews approve msg_0123456789abcdef0123456789abcdef msg_fedcba9876543210fedcba9876543210 --yes
+    """
     changes = changes_of(options)
-    review = context.client.get_review(message_id)
-    seen = content or review.get("content_sha256")
-    if not as_json:
+    if len(set(message_ids)) > 1:
+        if changes or edit or content or idempotency_key:
+            raise click.UsageError("several at once are let go as they are; changes and keys are for one")
+        _approve_several(context, message_ids, yes=yes)
+        return
+    message_id = message_ids[0]
+    review = context.plain.reviews.get(message_id)
+    if not context.as_json:
         show_review(context, review)
-        for name in changes:
-            context.say(f"changed by you: {name}")
-    if not yes:
+    if edit:
         if not at_a_terminal():
-            raise click.UsageError("nobody can be asked here; look at it with `e2a reviews show`, then add --yes")
-        if not click.confirm("Let it go?", err=True):
-            fail(EX_PERMANENT, "nothing was decided; it stays held")
-    result = context.client.approve_review(
-        message_id, idempotency_key=idempotency_key or uuid4().hex, **changes, **given(content_sha256=seen)
-    )
-    if as_json:
-        print_json(result)
-    elif result["status"] == "review_approved":
-        context.say(f"released to the agent: {message_id}")
-    else:
-        context.say(f"approved, {result['status']}: {message_id}" + (" (changed)" if result.get("edited") else ""))
-        context.say(f"  how far it is: e2a trace {message_id}")
+            raise click.UsageError(_NO_EDITOR)
+        changes = edited_by_hand(review) | changes
+    _show_differences(context, review, changes)
+    context.confirm(f"Let {message_id} go?", yes=yes)
+    body = {**changes, **given(content_sha256=content or review.get("content_sha256"))}
+    result = context.plain.reviews.approve(message_id, body, idempotency_key=idempotency_key)
+    context.done(result, _approved(message_id, result), *_how_far(message_id, result))
+
+
+def _approve_several(context: Context, message_ids: Sequence[str], *, yes: bool) -> None:
+    """Each bound to what was on the screen; one that has changed since is refused, and the others go."""
+    seen = dict[str, str | None]()
+    for message_id in dict.fromkeys(message_ids):
+        review = context.plain.reviews.get(message_id)
+        seen[message_id] = review.get("content_sha256")
+        if not context.as_json:
+            show_review(context, review)
+    context.confirm(f"Let these {len(seen)} go?", yes=yes)
+
+    def approve(message_id: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = context.plain.reviews.approve(message_id, given(content_sha256=seen[message_id]))
+        return found
+
+    each(context, list(seen), approve, lambda result: _approved(result["message_id"], result), "approved")
 
 
 @reviews.command("reject")
-@click.argument("message_id", metavar="MESSAGE")
+@_several
 @click.option("--reason", help="Why; the agent gets to see it.")
-@json_option
+@_content_option
 @command
-def reviews_reject(context: Context, message_id: str, reason: str | None, as_json: bool) -> None:
-    """Keep a held mail from going; that is final."""
-    result = context.client.reject_review(message_id, **given(reason=reason))
-    if as_json:
-        print_json(result)
-    else:
-        context.say(f"rejected: {message_id}")
+def reviews_reject(context: Context, message_ids: Sequence[str], reason: str | None, content: str | None) -> None:
+    """Keep held mail from going; that is final.
+
+    \b
+    e2a reviews reject msg_0123456789abcdef0123456789abcdef --reason "not our price"
+    """
+    if content and len(set(message_ids)) > 1:
+        raise click.UsageError("--content is of one mail")
+    body = given(reason=reason, content_sha256=content)
+    each(
+        context,
+        message_ids,
+        lambda message_id: context.plain.reviews.reject(message_id, body),
+        lambda result: f"rejected: {result['message_id']}",
+        "rejected",
+    )
 
 
 @reviews.command("edit")
-@click.argument("message_id", metavar="MESSAGE")
+@_which
 @draft_options
-@json_option
 @command
-def reviews_edit(context: Context, /, message_id: str, as_json: bool, **options: Any) -> None:
-    """Change a held draft and leave it held; with no option, in $EDITOR."""
+def reviews_edit(context: Context, /, message_id: str, **options: Any) -> None:
+    """Change a held draft and leave it held; with no option, in $EDITOR. The difference is shown.
+
+    \b
+    e2a reviews edit msg_0123456789abcdef0123456789abcdef --to ada@example.org
+    """
     changes = changes_of(options)
-    review = context.client.get_review(message_id)
+    review = context.plain.reviews.get(message_id)
     if review["direction"] != "outbound" or review.get("review_status") != "pending_review":
         fail(EX_PERMANENT, f"{message_id} is no draft that waits for a decision")
     if not changes:
         if not at_a_terminal():
-            raise click.UsageError("no editor can be opened here; say what to change, for instance --edit-subject")
+            raise click.UsageError(_NO_EDITOR)
         changes = edited_by_hand(review)
         if not changes:
-            context.say("nothing was changed")
+            context.done(review, "nothing was changed")
             return
-    result = context.client.edit_review(message_id, **changes, **given(content_sha256=review.get("content_sha256")))
-    if as_json:
-        print_json(result)
-    else:
-        context.say(f"changed, still held: {message_id}")
-        context.say(f"  content {result.get('content_sha256', '')}")
+    _show_differences(context, review, changes)
+    body = {**changes, **given(content_sha256=review.get("content_sha256"))}
+    result = context.plain.reviews.edit(message_id, body)
+    context.done(result, f"changed, still held: {message_id}", f"  content {result.get('content_sha256', '')}")
 
 
-def _line(review: Mapping[str, Any]) -> Text:
+def _show_differences(context: Context, review: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    if changes:
+        context.say(Text("changed by you:", style="bold"))
+        for line in differences(review, changes):
+            context.say(line)
+
+
+def _approved(message_id: str, result: Mapping[str, Any]) -> str:
+    if result["status"] == "review_approved":
+        return f"released to the agent: {message_id}"
+    return f"approved, {result['status']}: {message_id}" + (" (changed)" if result.get("edited") else "")
+
+
+def _how_far(message_id: str, result: Mapping[str, Any]) -> list[str]:
+    return [] if result["status"] == "review_approved" else [f"  how far it is: e2a trace {message_id}"]
+
+
+def _lines(review: Mapping[str, Any]) -> Iterator[Text]:
     """One hold of a list on two lines: the way it goes and what it says; why, until when, and its id to copy."""
     outbound = review["direction"] == "outbound"
     reason = review.get("hold_reason") or {}
@@ -149,7 +208,10 @@ def _line(review: Mapping[str, Any]) -> Text:
     until = review.get("approval_expires_at")
     line.append(f"\n     {plain(reason.get('summary') or 'held')}", style="yellow")
     line.append(f"\n     {review['id']}" + (f"  until {until}" if until else ""), style="dim")
-    return line
+    yield line
+
+
+reviews.add_command(reviews_show, "get")
 
 
 def show_review(context: Context, review: Mapping[str, Any]) -> None:
@@ -179,7 +241,7 @@ def show_review(context: Context, review: Mapping[str, Any]) -> None:
     for finding in review.get("protection") or []:
         head.append(f"\n{'':<10}")
         head.append_text(_finding(finding))
-    context.console.print(Panel(head, title=Text(plain(review["subject"] or "(no subject)")), title_align="left"))
+    framed(context.console, head, review["subject"] or "(no subject)")
     parsed = review.get("parsed") or {}
     context.console.print(Text(plain(body.get("text") or parsed.get("text") or "", lines=True)))
     if html := body.get("html"):

@@ -7,12 +7,12 @@ from typing import Any, Final
 import click
 from rich.text import Text
 
-from e2ad.cli.context import Context, agent_option, command, json_option, print_json
-from e2ad.cli.listening import plain
+from e2ad.cli.context import Context, command, plain
+from e2ad.cli.options import agent_option
 from e2ad.cli.states import CAPTURED, detail_of, state_of
 from e2ad.sdk import E2AError
 
-__all__ = ["resolve", "timeline", "trace"]
+__all__ = ["resolve", "steps_of", "timeline", "trace"]
 
 _WORDS: Final[Mapping[str, str]] = {
     "acceptance.inbound_smtp": "taken from SMTP",
@@ -58,14 +58,17 @@ _BAD: Final = frozenset({"failed", "rejected", "blocked", "bounced", "reported"}
 @click.command()
 @click.argument("message_id", metavar="MESSAGE")
 @agent_option
-@json_option
 @command
-def trace(context: Context, message_id: str, agent: str | None, as_json: bool) -> None:
-    """What happened to a message, and when: from acceptance to the last report about each recipient."""
+def trace(context: Context, message_id: str, agent: str | None) -> None:
+    """What happened to a message, and when: from acceptance to the last report about each recipient.
+
+    \b
+    e2a trace msg_…
+    """
     email = context.agent_of(message_id, agent)
-    rows = list(context.client.get_lifecycle(email, message_id))
-    if as_json:
-        print_json(rows)
+    rows, _ = steps_of(context, email, message_id)
+    if context.as_json:
+        context.emit(rows)
         return
     context.console.print(_head(context, message_id))
     for line in timeline(rows):
@@ -84,20 +87,34 @@ def trace(context: Context, message_id: str, agent: str | None, as_json: bool) -
     help="They have it; they have it not; send it once more.",
 )
 @agent_option
-@json_option
 @command
-def resolve(context: Context, message_id: str, outcome: str, agent: str | None, as_json: bool) -> None:
-    """Decide about a mail of unknown outcome: the relay had it, and its answer was never heard."""
-    result = context.client.resolve_message(context.agent_of(message_id, agent), message_id, outcome)
-    if as_json:
-        print_json(result)
-    else:
-        context.say(f"{message_id}: {'is sent again' if outcome == 'resend' else outcome}")
+def resolve(context: Context, message_id: str, outcome: str, agent: str | None) -> None:
+    """Decide about a mail of unknown outcome: the relay had it, and its answer was never heard.
+
+    \b
+    e2a resolve msg_… --as sent
+    """
+    result = context.plain.messages.resolve(context.agent_of(message_id, agent), message_id, {"outcome": outcome})
+    context.done(result, f"{message_id}: {'is sent again' if outcome == 'resend' else outcome}")
+
+
+def steps_of(
+    context: Context, email: str, message_id: str, *, limit: int | None = None, cursor: str | None = None
+) -> tuple[list[Mapping[str, Any]], str | None]:
+    """What happened to a message from `cursor` on, at most `limit` steps; and the cursor behind them."""
+    rows: list[Mapping[str, Any]] = []
+    while True:
+        size = 100 if limit is None else min(limit - len(rows), 100)
+        page = context.plain.messages.get_lifecycle(email, message_id, cursor=cursor, limit=size)
+        rows += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None or len(rows) == limit:
+            return rows, cursor
 
 
 def _head(context: Context, message_id: str) -> Text:
     try:
-        message = context.client.get_review(message_id)  # unlike reading it, this marks nothing
+        message = context.plain.reviews.get(message_id)  # unlike reading it, this marks nothing
     except E2AError as error:
         if error.code != "forbidden":
             raise

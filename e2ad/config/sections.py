@@ -266,7 +266,7 @@ class Features:
     outbox: bool = key(default=True)
     screening: bool = key(default=True)
     dashboard: bool = key(default=True)
-    mcp: bool = key(default=False)
+    mcp: bool = key(default=True)
 
 
 @frozen

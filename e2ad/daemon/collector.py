@@ -14,7 +14,8 @@ YOUNG: Final = 4000
 
 
 def spare_what_stays() -> None:
-    """Never look again at what is there now, and at what is young less often. Called once, when all is imported.
+    """Never look again at what is there now, and at what is young less often. Called when all is imported, and when
+    something large was imported later.
 
     What is large in a mail (its octets, its texts) is freed by reference counts and waits for nobody.
     """

@@ -14,14 +14,15 @@ import attrs
 import trio
 from attrs import field, frozen
 
-from e2ad import maillog
+from e2ad import __version__, maillog
 from e2ad.api import front, stream
-from e2ad.api.app import build_app
+from e2ad.api.app import Api, build_app
 from e2ad.api.reviews import deciding
 from e2ad.api.services import Services
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.daemon import operate, systemd
+from e2ad.daemon.collector import spare_what_stays
 from e2ad.daemon.settings import authentication_settings, identity_key, relay_settings, resolver_settings, smtp_settings
 from e2ad.daemon.telling import telling
 from e2ad.dashboard.views import build_dashboard
@@ -42,6 +43,7 @@ from e2ad.gateway.signing_keys import SigningKeys
 from e2ad.listeners import open_listeners
 from e2ad.mailauth.authenticator import Authenticator
 from e2ad.mailauth.resolver import Resolver
+from e2ad.mcp.door import Door as Tools
 from e2ad.smtp import server as smtp_server
 from e2ad.smtp.client import Relay
 from e2ad.storage.listener import Listener
@@ -152,6 +154,8 @@ class _House:
     poster: Poster
     services: Services
     stream_handler: stream.StreamHandler
+    tools: Tools | None
+    app: Api
     runner_done: trio.Event = field(factory=trio.Event)
     dispatcher_done: trio.Event = field(factory=trio.Event)
 
@@ -194,6 +198,7 @@ class _House:
             courier=dispatcher,
             identity_key=identity_key(config),
         )
+        tools = Tools(__version__, maillog.tool_failed, spare_what_stays) if config.features.mcp else None
         return cls(
             config=config,
             database=database,
@@ -212,6 +217,8 @@ class _House:
             poster=poster,
             services=services,
             stream_handler=stream.StreamHandler(services, hub),
+            tools=tools,
+            app=build_app(services, tools),
         )
 
 
@@ -247,6 +254,8 @@ async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nur
     await nursery.start(supervise, PATIENT, "intake", house.intake.run)
     if "http" in roles:
         await nursery.start(supervise, PATIENT, "doorman", house.stream_handler.run)
+        if house.tools is not None:
+            await nursery.start(supervise, PATIENT, "tools", house.tools.run, house.app)
     if "smtp" in roles:
         await nursery.start(supervise, PATIENT, "authenticator", house.authenticator.run)
     if "worker" in roles:
@@ -326,25 +335,15 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
         http = _address(listeners)
         house.services.public_url = config.http.public_url or url_of(http)
         handler = house.stream_handler
-        app = build_app(house.services)
-        await nursery.start(
-            supervise, FATAL, "http", front.serve, app, handler, listeners, front.Settings.of(config.http), closing
-        )
+        settings = front.Settings.of(config.http)
+        await nursery.start(supervise, FATAL, "http", front.serve, house.app, handler, listeners, settings, closing)
         if config.features.dashboard:
             with _naming("dashboard", config.dashboard.host, config.dashboard.port):
                 listeners = await open_listeners(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
             dashboard = _address(listeners)
             pages = build_dashboard(house.services)
             await nursery.start(
-                supervise,
-                FATAL,
-                "dashboard",
-                front.serve,
-                pages,
-                handler,
-                listeners,
-                front.Settings.of(config.http),
-                closing,
+                supervise, FATAL, "dashboard", front.serve, pages, handler, listeners, settings, closing
             )
     if "smtp" in roles:
         receiver = Receiver.build(

@@ -18,7 +18,7 @@ from attrs import frozen
 from e2ad.core import mime
 from e2ad.core.signing import verify_auth_headers
 from e2ad.dev.folder import RUNNING, read_document
-from e2ad.sdk import E2AClient, E2AConnectionError, E2AError
+from e2ad.sdk import E2AClient, E2AError
 
 __all__ = ["Posted", "open_hook", "signing_secrets"]
 
@@ -46,10 +46,13 @@ class Posted:
 def signing_secrets(folder: Path) -> list[str]:
     """The secrets of the dev account; none when nothing runs there, so that nothing can be checked."""
     running = read_document(folder / RUNNING)
+    key, url = running.get("api_key"), running.get("api_url")
+    if not (key and url):
+        return []
     try:
-        with E2AClient(str(running.get("api_key", "")), str(running.get("api_url", ""))) as client:
+        with E2AClient(str(key), base_url=str(url), max_retries=0) as client:
             listed = client.request("GET", "/api/v1/users/me/signing-secrets")
-    except (E2AError, E2AConnectionError):
+    except E2AError:
         return []
     return [str(secret["secret"]) for secret in listed["secrets"]]
 

@@ -21,7 +21,7 @@ from e2ad.dev.folder import RUNNING, read_document
 from e2ad.dev.world import BANK, LISTS, OLD_SELECTOR, PLAIN, SELECTOR, SIGNING, Keys
 from e2ad.gateway.mint import new_id
 from e2ad.mailauth.signer import load_private_key, sign
-from e2ad.sdk import E2AClient, E2AConnectionError, E2AError
+from e2ad.sdk import E2AClient, E2AError
 
 __all__ = ["PEERS", "NotSent", "Peer", "Sent", "send"]
 
@@ -214,12 +214,12 @@ def _recipient(running: dict[str, Any], to: str | None) -> str:
     if to is not None:
         return to if "@" in to else f"{to}@{running['shared_domain']}"
     try:
-        with E2AClient(running["api_key"], running["api_url"]) as client:
-            agents = [agent["email"] for agent in client.list_agents()]
+        with E2AClient(running["api_key"], base_url=running["api_url"], max_retries=0) as client:
+            agents = [agent.email for agent in client.agents.list()]
             if not agents:
-                agents = [client.create_agent(slug=FIRST_AGENT)["email"]]
-    except (E2AError, E2AConnectionError) as error:
+                agents = [client.agents.create({"slug": FIRST_AGENT}).email]
+    except E2AError as error:
         raise NotSent(f"{error}; is `e2ad dev` still running?") from error
     if len(agents) > 1:
         raise NotSent(f"to whom? add --to with one of: {', '.join(agents[:10])}")
-    return str(agents[0])
+    return agents[0]

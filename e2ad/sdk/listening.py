@@ -1,235 +1,194 @@
-"""Push for an agent without a public URL: the WebSocket, kept up until the caller stops.
+"""How to listen, decided without any I/O: what each end of a connection means, how long to wait, what was given.
 
-Close codes and handshake answers decide what happens next (contract: WebSocket): transient
-ones are tried again after 1, 2, 4 … 30 seconds, the others end the listening. Undelivered
-mail comes again after a reconnect, so nothing is lost; `Listening` drops what it has seen.
+The server acknowledges nothing: what is unread comes again with each new connection. So that nothing comes twice,
+the ids that were given are remembered; so that nothing is lost, not even what another program read meanwhile, a new
+connection says behind which event it goes on (`after`). That one is a minute older than the newest mail that was
+given: events become visible a little out of their order (contract: WebSocket).
 """
 
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NoReturn
-from urllib.parse import SplitResult, quote, urlsplit
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
 
-import msgspec
-import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
+from attrs import define, field, frozen
 
-__all__ = ["ConnectionRefusedForGood", "Listening", "listen"]
+from e2ad.core.events import parse_rfc3339
+from e2ad.sdk.errors import (
+    E2AConnectionError,
+    E2AConnectionReplacedError,
+    E2AError,
+    E2APermissionError,
+    E2AServerError,
+    answered,
+)
+from e2ad.sdk.events import WSEvent, decode_object
+from e2ad.sdk.exchange import path
 
-TRANSIENT: Final = frozenset({1001, 1006, 1011, 1012, 1013})
-FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 30.0
-CONNECT_SECONDS = 20.0
-CLOSE_SECONDS = 2.0
-SILENCE_SECONDS = 60.0
-PONG_SECONDS = 20.0
-REMEMBERED = 4096
-MAX_FRAME_BYTES = 64 * 1024 * 1024
+__all__ = ["WS_CLOSE_REPLACED", "Again", "Listening", "socket_path"]
 
+WS_CLOSE_REPLACED: Final = 4000
 
-class ConnectionRefusedForGood(Exception):
-    """The server does not want this connection, and will not want it later either."""
+FIRST_WAIT_SECONDS: Final = 1.0
+LONGEST_WAIT_SECONDS: Final = 30.0
+LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
+REMEMBERED: Final = 4096
+OVERLAP: Final = timedelta(seconds=60)
+MARK_EVERY: Final = timedelta(seconds=10)
 
-
-class _HandlerFailed(Exception):
-    """Carries what the caller's function raised out of the connection's block."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def socket_url(base_url: str, email: str) -> str:
-    """`ws` for `http`, `wss` for `https`."""
-    scheme, _, rest = base_url.rstrip("/").partition("://")
-    return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/v1/agents/{quote(email, safe='')}/ws"
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
+def socket_path(email: str, after: str | None) -> str:
+    """What to ask for."""
+    return path("/v1/agents/{}/ws", email) + (f"?{urlencode({'after': after})}" if after else "")
+
+
+@frozen
+class Again:
+    """Connect once more, after a while."""
+
+    seconds: float
+    reason: str
+
+
+@frozen
+class _Mark:
+    at: datetime
+    event_id: str
+
+
+@define
 class Listening:
-    """Remembers event ids, so that a replay after a reconnect is not shown twice."""
+    """One listener's memory over all its connections.
 
-    def __init__(self) -> None:
-        self._seen: OrderedDict[str, None] = OrderedDict()
-
-    def is_new(self, event_id: str) -> bool:
-        """True the first time; the last few thousand ids are remembered."""
-        if event_id in self._seen:
-            return False
-        self._seen[event_id] = None
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return True
-
-
-async def listen(
-    base_url: str,
-    api_key: str,
-    email: str,
-    handle: Callable[[Mapping[str, Any]], Awaitable[None]],
-    *,
-    on_state: Callable[[str], None] = lambda _state: None,
-) -> None:
-    """Call `handle` with each event of an agent, once, one after the other; never returns.
-
-    Args:
-        handle: the caller's work. While it runs nothing is read, so a slow one slows the server down.
-        on_state: told in a few words about connecting, connected and waiting.
-
-    Raises:
-        ConnectionRefusedForGood: wrong key, unknown agent, or a terminal close code.
-        Exception: whatever `handle` raises.
-
-    Cancellation:
-        Closes the socket.
+    Attributes:
+        email: whose mail.
+        after: an event to go on behind, instead of with all that is unread.
+        reconnects: whether an end that passes is followed by a new connection.
+        on_state: told in a few words about connecting, connected, waiting.
     """
-    listening = Listening()
-    waits = _Waits()
 
-    async def take(frame: str) -> None:
-        waits.reset()
-        event = msgspec.json.decode(frame)
-        if listening.is_new(event["id"]):
-            await handle(event)
+    email: str
+    after: str | None = None
+    reconnects: bool = True
+    on_state: Callable[[str], object] = field(default=lambda _: None)
+    first_wait_seconds: float = FIRST_WAIT_SECONDS
+    longest_wait_seconds: float = LONGEST_WAIT_SECONDS
 
-    while True:
-        reason = await _one_connection(base_url, api_key, email, take, on_state)
-        wait = waits.next()
-        on_state(f"{reason}; trying again in {wait:g} s")
-        await trio.sleep(wait)
+    _wait_seconds: float = field(default=0.0, init=False)
+    _given: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
+    _marks: deque[_Mark] = field(factory=deque, init=False)
+    _reach: datetime = field(default=_BEGINNING, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no agent's address before anything waits for an answer about it.
 
-class _Waits:
-    def __init__(self) -> None:
-        self._wait = FIRST_WAIT_SECONDS
+        Raises:
+            E2AValidationError: it is none.
+        """
+        socket_path(self.email, self.after)
 
-    def reset(self) -> None:
-        self._wait = FIRST_WAIT_SECONDS
+    @property
+    def path(self) -> str:
+        """What the next connection asks for."""
+        mark = self._marks[0] if self._marks else None
+        reached = mark is not None and mark.at <= self._reach - OVERLAP if self._reach > _BEGINNING else False
+        return socket_path(self.email, mark.event_id if mark is not None and reached else self.after)
 
-    def next(self) -> float:
-        wait, self._wait = self._wait, min(LONGEST_WAIT_SECONDS, self._wait * 2)
-        return wait
-
-
-async def _one_connection(
-    base_url: str,
-    api_key: str,
-    email: str,
-    take: Callable[[str], Awaitable[None]],
-    on_state: Callable[[str], None],
-) -> str:
-    """Read frames until the connection ends; why it may be tried again, in a few words."""
-    on_state("connecting")
-    try:
-        await _converse(urlsplit(socket_url(base_url, email)), api_key, take, on_state)
-    except _HandlerFailed as failed:
-        raise failed.error from None
-    except ConnectionClosed as closed:
-        code = closed.reason.code if closed.reason is not None else 1006
-        why = (closed.reason.reason if closed.reason is not None else None) or ""
-        if code not in TRANSIENT:
-            raise ConnectionRefusedForGood(f"closed with {code} {why}".strip()) from closed
-        return f"closed with {code} {why}".strip()
-    except ConnectionRejected as error:
-        if error.status_code < 500 and error.status_code != 429:
-            raise ConnectionRefusedForGood(_rejection(error)) from error
-        return f"the server answered {error.status_code}"
-    except trio.TooSlowError:
-        return "the server is silent"
-    except (OSError, trio.BrokenResourceError) as error:
-        return f"no connection ({_reason(error)})"
-    return "the connection ended"
-
-
-async def _converse(
-    url: SplitResult, api_key: str, take: Callable[[str], Awaitable[None]], on_state: Callable[[str], None]
-) -> None:
-    """Connect and pass frames on until either side has enough.
-
-    The TCP connection is ours from its first moment: the library leaves a refused one, and one that
-    the server closed, to the garbage collector.
-
-    Raises:
-        ConnectionClosed, ConnectionRejected, OSError, BrokenResourceError, TooSlowError: the end of the connection.
-        _HandlerFailed: the caller's own failure.
-    """
-    with trio.fail_after(CONNECT_SECONDS):
-        stream = await _dial(url)
-    try:
-        async with trio.open_nursery() as reader:
-            with trio.fail_after(CONNECT_SECONDS):
-                socket = await wrap_client_stream(
-                    reader,
-                    stream,
-                    url.netloc,
-                    url.path,
-                    extra_headers=[(b"Authorization", f"Bearer {api_key}".encode())],
-                    max_message_size=MAX_FRAME_BYTES,
-                )
-            on_state("connected")
-            try:
-                await _pass_on(socket, take)
-            finally:
-                with trio.move_on_after(CLOSE_SECONDS, shield=True):
-                    await socket.aclose()
-    except ExceptionGroup as group:
-        raise _only(group) from None
-    finally:
-        await trio.aclose_forcefully(stream)
-
-
-async def _dial(url: SplitResult) -> "trio.SocketStream | trio.SSLStream[trio.SocketStream]":
-    assert url.hostname is not None, "every address of a deployment has a host"
-    if url.scheme == "ws":
-        return await trio.open_tcp_stream(url.hostname, url.port or 80)
-    return await trio.open_ssl_over_tcp_stream(url.hostname, url.port or 443, https_compatible=True)
-
-
-def _only(group: ExceptionGroup[Exception]) -> Exception:
-    """The failure in a group; of several the first, since the others are its consequences."""
-    first = group.exceptions[0]
-    return _only(first) if isinstance(first, ExceptionGroup) else first
-
-
-async def _pass_on(socket: WebSocketConnection, take: Callable[[str], Awaitable[None]]) -> NoReturn:
-    while True:
-        frame = await _next_frame(socket)
+    def take(self, frame: str) -> WSEvent[Any] | None:
+        """The event in a frame; None if it was given before, or is no event."""
         try:
-            await take(frame)
-        except Exception as error:
-            # Whatever it is, it is the caller's: not to be taken for trouble with the connection.
-            raise _HandlerFailed(error) from error
+            event: WSEvent[Any] = WSEvent.from_payload(decode_object(frame))
+        except ValueError as error:
+            self.on_state(f"left out a frame: {error}")
+            return None
+        self._wait_seconds = 0.0
+        if event.id in self._given:
+            return None
+        self._given[event.id] = None
+        if len(self._given) > REMEMBERED:
+            self._given.popitem(last=False)
+        self._mark(event)
+        return event
+
+    def _mark(self, event: WSEvent[Any]) -> None:
+        """Note how far all is given.
+
+        Unread mail comes in the order in which it came in, not in that of its announcement: a mail that a person let
+        through is announced late. What is announced before the time at which a given mail came in is given as well.
+        """
+        at, came_in = _time(event.created_at), _time(event.data.get("received_at"))
+        if at is None or came_in is None:
+            return
+        self._reach = max(self._reach, came_in)
+        if not self._marks or at >= self._marks[-1].at + MARK_EVERY:
+            self._marks.append(_Mark(at, event.id))
+        while len(self._marks) > 1 and self._marks[1].at <= self._reach - OVERLAP:
+            self._marks.popleft()
+
+    def closed(self, code: int, reason: str) -> Again | None:
+        """What a close frame means, or its absence (1006); None is the end.
+
+        Raises:
+            E2AConnectionReplacedError: another listener took the place.
+            E2APermissionError: this credential may not listen any more.
+            E2AError: the server wants no more connections.
+        """
+        said = f"closed with {code} {reason}".strip()
+        if code == 1000:
+            self.on_state(said)
+            return None
+        if code == 1008:
+            raise E2APermissionError(f"may not listen any more: {said}", code="ws_policy_violation")
+        if code == WS_CLOSE_REPLACED:
+            raise E2AConnectionReplacedError(f"another listener took the place of this one: {said}")
+        if 4000 < code < 5000:
+            raise E2AError(f"the server wants no more connections: {said}", code="ws_closed")
+        return self.lost(said)
+
+    def refused(self, status: int, body: bytes, retry_after: str | None) -> Again:
+        """What an answer in place of a connection means.
+
+        Raises:
+            E2AError: the class and the words of the server's own; it will not let this listener in.
+        """
+        if status < 400:
+            raise E2AServerError(
+                f"the server answered {status} in place of a WebSocket: is this the address of a deployment?",
+                code="invalid_response",
+                status=status,
+            )
+        seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
+        if status in (408, 429) or status >= 500:
+            return self.lost(f"the server answered {status}", seconds)
+        raise answered(status, _document(body), retry_after_seconds=seconds)
+
+    def lost(self, reason: str, retry_after_seconds: float | None = None) -> Again:
+        """A connection, or the attempt at one, ended in a way that passes.
+
+        Raises:
+            E2AConnectionError: this listener does not connect again.
+        """
+        if not self.reconnects:
+            raise E2AConnectionError(reason)
+        wait = self._wait_seconds or self.first_wait_seconds
+        self._wait_seconds = min(self.longest_wait_seconds, wait * 2)
+        wait = max(wait, min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS))
+        self.on_state(f"{reason}; trying again in {wait:g} s")
+        return Again(wait, reason)
 
 
-async def _next_frame(socket: WebSocketConnection) -> str:
-    """The next message. A connection that is silent for long is tried with a ping.
-
-    Raises:
-        ConnectionClosed: by either side.
-        TooSlowError: the peer vanished without a word.
-    """
-    while True:
-        with trio.move_on_after(SILENCE_SECONDS):
-            frame = await socket.get_message()
-            return frame if isinstance(frame, str) else frame.decode()
-        with trio.fail_after(PONG_SECONDS):
-            await socket.ping()
-
-
-def _reason(error: BaseException) -> str:
-    """The text of what is at the bottom of it."""
-    while True:
-        if isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        elif error.__cause__ is not None:
-            error = error.__cause__
-        else:
-            break
-    return str(error) or type(error).__name__
-
-
-def _rejection(error: ConnectionRejected) -> str:
+def _time(value: object) -> datetime | None:
     try:
-        message = msgspec.json.decode(error.body or b"{}")["error"]["message"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        message = "the handshake was refused"
-    return f"{error.status_code}: {message}"
+        return parse_rfc3339(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _document(body: bytes) -> Mapping[str, Any]:
+    try:
+        return decode_object(body)
+    except ValueError:
+        return {}

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from e2ad.api.bodies import FREE_BYTES, Bodies
 from e2ad.gateway.limits import RateLimits
+from tests.api.classic.test_sending import Dispatch
 from tests.api.conftest import Client
 
 AGENT = "bot@agents.localhost"
@@ -23,8 +24,9 @@ CLASSIC = {"to": "ada@example.org", "subject": "Hi", "body": "Hello", "attachmen
 
 
 @pytest.fixture
-async def sender(client: Client, caller: Any, api: Any) -> Client:
+async def sender(client: Client, caller: Any, api: Any, nursery: trio.Nursery) -> Client:
     await api.make_agent(client.services.db, caller.account_id, AGENT)
+    client.services.courier = Dispatch(client.services.db, nursery)
     return client
 
 

@@ -11,7 +11,7 @@ async def test_info_names_the_shared_domain(client: Any) -> None:
         "version": "1.0.0",
         "shared_domain": "agents.localhost",
         "slug_registration_enabled": True,
-        "features": {"outbox": True, "screening": True, "dashboard": True, "mcp": False},
+        "features": {"outbox": True, "screening": True, "dashboard": True, "mcp": True},
     }
 
 

@@ -13,6 +13,8 @@ from attrs import define, field
 from click.testing import CliRunner, Result
 
 from e2ad.cli.client import main
+from tests.cli.serving import Account, Daemon, serving
+from tests.conftest import Postgres
 
 
 @define
@@ -32,6 +34,7 @@ class FarApi:
 
     answers: dict[tuple[str, str], Any] = field(factory=dict)
     asked: list[Asked] = field(factory=list)
+    raw: dict[str, bytes] = field(factory=dict)
     url: str = ""
 
     def on(self, method: str, path: str, *answers: Any) -> None:
@@ -49,13 +52,19 @@ class FarApi:
         one = answers.pop(0) if len(answers) > 1 else answers[0]
         return one if isinstance(one, tuple) else (200, one)
 
-    def e2a(self, *arguments: str, input: str | None = None, agent: str = "bot@agents.test") -> Result:  # noqa: A002
+    def e2a(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002
+        agent: str = "bot@agents.test",
+        **environ: str,
+    ) -> Result:
         """Run a command."""
         return CliRunner().invoke(
             main,
             ["--url", self.url, "--api-key", "key", *arguments],
             input=input,
-            env={"E2A_AGENT_EMAIL": agent, "HOME": "/nonexistent", "E2A_API_KEY": "", "E2A_URL": ""},
+            env={"E2A_AGENT_EMAIL": agent, "HOME": "/nonexistent", "E2A_API_KEY": "", "E2A_URL": ""} | environ,
         )
 
 
@@ -77,6 +86,8 @@ def far(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FarApi]:
             if status == 0:
                 return  # hangs up without a word
             text = json.dumps(document).encode()
+            if path in api.raw:
+                status, text = 200, api.raw[path]
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
@@ -105,3 +116,25 @@ def page() -> Callable[..., Any]:
         return {"items": list(items), "next_cursor": None}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def daemon(postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A running daemon for all tests, each with an account of its own."""
+    with serving(postgres, template, tmp_path_factory.mktemp("daemon")) as running:
+        yield running
+
+
+@pytest.fixture
+def account(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Account:
+    """An account with nothing in it; the working folder is empty."""
+    monkeypatch.chdir(tmp_path)
+    return daemon.account()
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody is there to be asked; what they type is a command's input."""
+    assert list(main.commands.values())  # all are imported: none shall keep for good what is put in its place here
+    for name in ("context", "reviews", "suppressions"):
+        monkeypatch.setattr(f"e2ad.cli.{name}.at_a_terminal", lambda: True)

@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import FarApi
+from tests.cli.serving import Account
 
 KEY = "v=DKIM1; k=rsa; p=" + "QUJD" * 100
 
@@ -102,9 +105,40 @@ def test_rotate(far: FarApi) -> None:
 
 def test_delete_asks_first(far: FarApi) -> None:
     far.on("DELETE", "/v1/domains/acme.example", {"deleted": True, "domain": "acme.example"})
-    refused = far.e2a("domains", "delete", "acme.example", input="n\n")
-    assert refused.exit_code == 1
+    refused = far.e2a("domains", "delete", "acme.example")
+    assert refused.exit_code == 2
+    assert "add --yes" in refused.stderr
     assert not far.asked
-    done = far.e2a("domains", "delete", "acme.example", "--yes")
+    done = far.e2a("domains", "delete", "acme.example", "--yes", "--idempotency-key", "k")
     assert done.stdout == "acme.example is given up\n"
     assert far.last("DELETE").query == {"confirm": "DELETE"}
+    assert far.last("DELETE").key == "k"
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_delete_asks_a_person(far: FarApi) -> None:
+    far.on("DELETE", "/v1/domains/acme.example", {"deleted": True, "domain": "acme.example"})
+    assert far.e2a("domains", "delete", "acme.example", input="n\n").exit_code == 5
+    assert not far.asked
+    assert far.e2a("domains", "delete", "acme.example", input="y\n").exit_code == 0
+
+
+def test_a_domain_of_ones_own_from_its_claim_to_its_end(account: Account) -> None:
+    domain = f"shop-{account.email.partition('@')[0]}.example.org"
+    made = account.e2a("domains", "create", domain)
+    assert made.exit_code == 0, made.stderr
+    assert "not looked at  TXT" in made.stdout
+    assert f"publish these records, then: e2a domains verify {domain}" in made.stdout
+    records = json.loads(account.e2a("domains", "get", domain, "--json").stdout)["dns_records"]
+    lines = made.stdout.splitlines()
+    for one in records:
+        assert any(line.strip().endswith(one["value"]) for line in lines), one  # whole, to be pasted
+    rotated = account.e2a("domains", "rotate-keys", domain)
+    assert "signature key to come" in rotated.stdout
+    assert account.e2a("domains", "verify", domain).exit_code == 1
+    assert account.e2a("domains", "verify", domain, "--json").exit_code == 1
+    assert domain in account.e2a("domains", "list").stdout
+    assert account.e2a("domains", "delete", domain, "--yes").exit_code == 0
+    gone = account.e2a("domains", "show", domain)
+    assert (gone.exit_code, gone.stdout) == (5, "")
+    assert account.e2a("domains", "register", "localhost").exit_code == 5

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import FarApi
+from tests.cli.serving import Account
 
 PROTECTION = "/v1/agents/bot@agents.test/protection"
 OPEN: dict[str, Any] = {
@@ -63,6 +64,13 @@ def test_the_rules_in_words(far: FarApi) -> None:
         (["--ttl", "12h"], ("holds", "ttl_seconds"), 43_200),
         (["--on-expiry", "approve"], ("holds", "on_expiry"), "approve"),
         (["--no-notify"], ("holds", "suppress_notifications"), True),
+        (["--suppress-notifications", "on"], ("holds", "suppress_notifications"), True),
+        (["--suppress-notifications", "off"], ("holds", "suppress_notifications"), False),
+        (["--outbound-review", "on"], ("outbound", "require_review"), True),
+        (["--outbound-review", "off", "--no-require-review"], ("outbound", "require_review"), False),
+        (["--inbound-review", "on"], ("inbound", "gate", "policy"), "allowlist"),
+        (["--inbound-review", "on"], ("inbound", "gate", "action"), "review"),
+        (["--inbound-review", "off"], ("inbound", "gate", "action"), "flag"),
     ],
 )
 def test_one_rule_is_changed_and_the_others_stay(
@@ -86,9 +94,13 @@ def test_one_rule_is_changed_and_the_others_stay(
     ("arguments", "words"),
     [
         ([], "nothing to change"),
-        (["--ttl", "soon"], "90m, 12h or 7d"),
+        (["--ttl", "soon"], "15m, 12h or 7d"),
         (["--provenance", "friends=allow"], "operator_list"),
         (["--provenance", "unseen=maybe"], "CLASS=allow"),
+        (["--outbound-review", "on", "--no-require-review"], "disagree"),
+        (["--suppress-notifications", "on", "--notify"], "disagree"),
+        (["--inbound-review", "on", "--inbound-action", "flag"], "leave --inbound-action out"),
+        (["--outbound-review", "yes"], "'on', 'off'"),
     ],
 )
 def test_what_is_no_rule(far: FarApi, arguments: list[str], words: str) -> None:
@@ -116,3 +128,59 @@ def test_suppressions_of_an_agent_and_of_the_account(far: FarApi, page: Callable
     assert far.e2a("suppressions", "remove", "a@b.test").stdout == "a@b.test may be written to again\n"
     assert far.last("DELETE").query == {"confirm": "DELETE"}
     assert far.e2a("suppressions", "remove", "none@b.test").exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("gate", "on", "wanted"),
+    [
+        ({"policy": "open", "action": "flag"}, "on", {"policy": "allowlist", "action": "review", "allowlist": []}),
+        ({"policy": "domain", "action": "block"}, "on", {"policy": "domain", "action": "review", "allowlist": []}),
+        ({"policy": "allowlist", "action": "review"}, "off", {"policy": "open", "action": "flag", "allowlist": []}),
+        (
+            {"policy": "allowlist", "action": "review", "allowlist": ["b.test"]},
+            "off",
+            {"policy": "allowlist", "action": "flag", "allowlist": ["b.test"]},
+        ),
+        (
+            {"policy": "allowlist", "action": "block", "allowlist": ["b.test"]},
+            "off",
+            {"policy": "allowlist", "action": "block", "allowlist": ["b.test"]},
+        ),
+    ],
+)
+def test_review_of_what_comes_in(far: FarApi, gate: Any, on: str, wanted: Any) -> None:
+    far.on("GET", PROTECTION, {**OPEN, "inbound": {"gate": gate, "scan": {"sensitivity": "off"}}})
+    assert far.e2a("protection", "set", "--inbound-review", on).exit_code == 0
+    assert far.last("PUT").body["inbound"]["gate"] == wanted
+
+
+def test_both_spellings_and_json(account: Account) -> None:
+    agent = account.agent()
+    assert account.e2a("protection", "get", agent).stdout == account.e2a("protection", "show").stdout
+    done = account.e2a("protection", "set", agent, "--outbound-review", "on", "--json")
+    assert json.loads(done.stdout)["outbound"]["require_review"] is True
+    assert "every mail is held" in account.e2a("protection", "show").stdout
+    assert account.e2a("protection", "show", "nobody@agents.test").exit_code == 5
+
+
+def test_suppressions_of_a_running_deployment(account: Account) -> None:
+    agent = account.agent()
+    for address in ("a@b.test", "b@b.test"):
+        made = account.e2a("suppressions", "add", address, "--reason", "asked", "--json")
+        assert json.loads(made.stdout)["agent_email"] == agent
+    listed = json.loads(account.e2a("suppressions", "list", "--agent", agent, "--limit", "1", "--json").stdout)
+    assert [one["address"] for one in listed] == ["b@b.test"]
+    done = account.e2a("suppressions", "remove", "a@b.test", "c@b.test", "b@b.test", "--agent", agent)
+    assert done.exit_code == 5
+    assert done.stderr.endswith("2 unblocked, 1 failed\n")
+    assert account.e2a("suppressions", "list", "--agent", agent).stdout == "nobody is blocked\n"
+    assert account.e2a("suppressions", "add", "nobody").exit_code == 5
+    assert account.e2a("suppressions", "list", "--agent", "none@agents.test").exit_code == 5
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_a_person_is_asked_before_somebody_is_written_to_again(far: FarApi) -> None:
+    far.on("DELETE", "/v1/account/suppressions/a@b.test", {"deleted": True, "address": "a@b.test"})
+    assert far.e2a("suppressions", "remove", "a@b.test", input="n\n").exit_code == 5
+    assert not far.asked
+    assert far.e2a("suppressions", "delete", "a@b.test", "--yes").exit_code == 0

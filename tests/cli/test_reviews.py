@@ -97,12 +97,12 @@ def test_nobody_approves_by_accident(far: FarApi) -> None:
     assert not [one for one in far.asked if one.method == "POST"]
 
 
+@pytest.mark.usefixtures("at_a_terminal")
 @pytest.mark.parametrize(("said", "code", "posts"), [("y\n", 0, 1), ("n\n", 5, 0), ("\n", 5, 0)])
-def test_a_terminal_is_asked(far: FarApi, monkeypatch: pytest.MonkeyPatch, said: str, code: int, posts: int) -> None:
-    monkeypatch.setattr("e2ad.cli.reviews.at_a_terminal", lambda: True)
+def test_a_terminal_is_asked(far: FarApi, said: str, code: int, posts: int) -> None:
     done = far.e2a("reviews", "approve", "msg_1", input=said)
     assert done.exit_code == code, done.stderr
-    assert "Let it go?" in done.stderr
+    assert "Let msg_1 go?" in done.stderr
     assert len([one for one in far.asked if one.method == "POST"]) == posts
 
 
@@ -152,6 +152,7 @@ def test_an_edit_by_options(far: FarApi) -> None:
     assert far.e2a("reviews", "edit", "msg_1", "--edit-subject", "New").exit_code == 5
 
 
+@pytest.mark.usefixtures("at_a_terminal")
 @pytest.mark.parametrize(
     ("change", "body"),
     [
@@ -166,7 +167,6 @@ def test_an_edit_by_options(far: FarApi) -> None:
 def test_an_edit_by_hand(
     far: FarApi, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str | None], body: Any
 ) -> None:
-    monkeypatch.setattr("e2ad.cli.reviews.at_a_terminal", lambda: True)
     monkeypatch.setattr(click, "edit", lambda text, **_: change(text))
     done = far.e2a("reviews", "edit", "msg_1")
     assert done.exit_code == 0, done.stderr
@@ -175,6 +175,70 @@ def test_an_edit_by_hand(
         assert not [one for one in far.asked if one.method == "PATCH"]
     else:
         assert far.last("PATCH").body == {**body, "content_sha256": SHA}
+
+
+def test_what_is_changed_is_shown(far: FarApi, tmp_path: Path) -> None:
+    (tmp_path / "n.html").write_text("<p>Hi</p>")
+    (tmp_path / "b\u202ex.txt").write_text("b")
+    changed = ["--edit-text", "Dear Ada,\n\n900 pieces.", "--cc", "z@b.test", "--edit-html", "n.html"]
+    done = far.e2a("reviews", "edit", "msg_1", *changed, "--attach", "b\u202ex.txt")
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    for line in (
+        "-Cc: c@b.test", "+Cc: z@b.test", "-1,000 pieces.", "+900 pieces.", "- HTML part of 15 characters",
+        "+ HTML part of 9 characters", "- file a\ufffdfdp.exe", "+ file b\ufffdx.txt",
+    ):  # fmt: skip
+        assert line in lines
+    assert not [line for line in lines if line[:3] in ("-To", "+To", "-Su", "+Su", "@@ ")]
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_an_approval_after_an_edit_by_hand_is_of_what_was_edited(far: FarApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click, "edit", lambda text, **_: text.replace("1,000", "900"))
+    done = far.e2a("pending", "approve", "msg_1", "--edit", input="y\n")
+    assert done.exit_code == 0, done.stderr
+    assert "+900 pieces." in done.stdout
+    assert far.last("POST").body == {"text": "Dear Ada,\n\n900 pieces.", "content_sha256": SHA}
+
+
+def test_nothing_is_edited_where_nobody_is(far: FarApi) -> None:
+    done = far.e2a("reviews", "approve", "msg_1", "--edit", "--yes")
+    assert done.exit_code == 2
+    assert "no editor" in done.stderr
+
+
+def test_several_decisions_at_once(far: FarApi) -> None:
+    far.on("GET", "/v1/reviews/msg_2", {**HELD, "id": "msg_2", "content_sha256": "cd" * 32})
+    far.on("POST", "/v1/reviews/msg_2/approve", (409, error("content_changed", "it has changed since")))
+    assert far.e2a("reviews", "approve", "msg_1", "msg_2").exit_code == 2
+    done = far.e2a("reviews", "approve", "msg_1", "msg_2", "msg_1", "--yes")
+    assert done.exit_code == 5
+    assert "approved, accepted: msg_1\n" in done.stdout
+    assert done.stderr == "e2a: msg_2: it has changed since (content_changed)\n1 approved, 1 failed\n"
+    bodies = [one.body for one in far.asked if one.method == "POST"]
+    assert bodies == [{"content_sha256": SHA}, {"content_sha256": "cd" * 32}]
+    machine = far.e2a("reviews", "approve", "msg_1", "msg_2", "--yes", "--json")
+    assert [one.get("error", {}).get("code") for one in json.loads(machine.stdout)] == [None, "content_changed"]
+    for more in (["--edit-subject", "x"], ["--edit"], ["--content", SHA], ["--idempotency-key", "k"]):
+        assert far.e2a("reviews", "approve", "msg_1", "msg_2", "--yes", *more).exit_code == 2
+    far.on("POST", "/v1/reviews/msg_2/reject", {"status": "review_rejected", "message_id": "msg_2"})
+    done = far.e2a("reviews", "reject", "msg_1", "msg_2", "--reason", "no", "--json")
+    assert [one["message_id"] for one in json.loads(done.stdout)] == ["msg_1", "msg_2"]
+    assert far.last("POST").body == {"reason": "no"}
+    assert done.stderr == "2 rejected\n"
+    assert far.e2a("reviews", "reject", "msg_1", "msg_2", "--content", SHA).exit_code == 2
+
+
+def test_a_credential_that_is_refused_ends_it(far: FarApi) -> None:
+    far.on("POST", f"{REVIEW}/reject", (401, error("unauthorized", "no such key")))
+    done = far.e2a("reviews", "reject", "msg_1", "msg_2", "msg_3", "--json")
+    assert done.exit_code == 4
+    assert [one["error"]["code"] for one in json.loads(done.stdout)] == ["unauthorized", "not_tried", "not_tried"]
+    assert len(far.asked) == 1
+
+
+def error(code: str, message: str) -> Any:
+    return {"error": {"code": code, "message": message, "request_id": "r"}}
 
 
 def test_a_draft_survives_the_editor() -> None:

@@ -215,3 +215,66 @@ def test_the_list_of_what_was_sent(far: FarApi, page: Callable[..., Any]) -> Non
     assert len(json.loads(far.e2a("sent", "--json").stdout)) == 7
     far.on("GET", SEND, page())
     assert far.e2a("sent").stdout == "nothing was sent yet\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "standard_input", "body"),
+    [
+        (["--body", "t"], None, {"text": "t"}),
+        (["--body", "-"], "piped", {"text": "piped"}),
+        (["--body-file", "-"], "piped", {"text": "piped"}),
+        (["--body-file", "a.txt"], None, {"text": "from a file"}),
+        (["--html-body", "<p>a</p>", "--body", "t"], None, {"text": "t", "html": "<p>a</p>"}),
+        (["--html-body", "-"], "<p>One</p>", {"text": "One", "html": "<p>One</p>"}),
+        (["--body", "t", "--html-file", "a.html"], None, {"text": "t", "html": "<b>a</b>"}),
+        (["--body", "t", "--conversation-id", "conv_1"], None, {"text": "t", "conversation_id": "conv_1"}),
+        (["--body", "t", "--send-at", "2030-01-01T00:00:00Z"], None, {"text": "t", "send_at": "2030-01-01T00:00:00Z"}),
+    ],
+)
+def test_both_spellings(far: FarApi, tmp_path: Path, options: list[str], standard_input: str | None, body: Any) -> None:
+    (tmp_path / "a.txt").write_text("from a file")
+    (tmp_path / "a.html").write_text("<b>a</b>")
+    far.on("POST", SEND, (202, ACCEPTED))
+    done = far.e2a("send", "--agent", "bot@agents.test", "--to", "a@b.test", "--subject", "S", *options,
+                   input=standard_input)  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert far.last("POST").body == {"to": ["a@b.test"], "subject": "S", **body}
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        (["--template", "welcome"], {"template_alias": "welcome"}),
+        (["--template", "tmpl_1", "--subject", "S"], {"template_id": "tmpl_1", "subject": "S"}),
+        (["--template", "welcome", "--data", "name=Ada", "--data", "url=http://x/?a=b"],
+         {"template_alias": "welcome", "template_data": {"name": "Ada", "url": "http://x/?a=b"}}),
+        (["--template", "welcome", "--data-file", "data.json", "--data", "name=Ada"],
+         {"template_alias": "welcome", "template_data": {"name": "Ada", "items": [1, 2]}}),
+    ],
+)  # fmt: skip
+def test_from_a_template(far: FarApi, tmp_path: Path, options: list[str], body: Any) -> None:
+    (tmp_path / "data.json").write_text('{"name": "nobody", "items": [1, 2]}')
+    far.on("POST", SEND, (202, ACCEPTED))
+    done = far.e2a("send", "--to", "a@b.test", *options)
+    assert done.exit_code == 0, done.stderr
+    assert far.last("POST").body == {"to": ["a@b.test"], **body}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--subject", "S", "--body", "t", "--body-file", "a.txt"], "given twice"),
+        (["--subject", "S", "--body", "t", "--data", "a=b"], "add --template"),
+        (["--template", "welcome", "--data", "a"], "NAME=VALUE"),
+        (["--template", "welcome", "--data-file", "a.txt"], "not JSON"),
+        (["--template", "welcome", "--data-file", "list.json"], "a JSON object"),
+        (["--subject", "S", "--body", "t", "--send-at", "soon"], "no time"),
+    ],
+)
+def test_what_cannot_be_meant(far: FarApi, tmp_path: Path, options: list[str], words: str) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "list.json").write_text("[]")
+    done = far.e2a("send", "--to", "a@b.test", *options)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert not far.asked

@@ -1,6 +1,6 @@
 """Real things to talk to: a running `e2ad dev`, an endpoint for webhooks, the published clients."""
 
-import itertools
+import fcntl
 import os
 import queue
 import subprocess
@@ -16,13 +16,10 @@ import trio
 from attrs import define, field
 
 from tests.conftest import Postgres
-from tests.conftest import _command as run_statements
 from tests.live.running import Running, dev_folder, running_dev, wait_until
 from tests.live.serving import Deployment, found
 
 __all__ = ["Endpoint", "Request", "Running", "running_dev", "wait_until"]
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -121,18 +118,18 @@ def slow_endpoint() -> Iterator[Callable[[float], str]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """The interpreter of an environment that holds one published client; both use one import name."""
+def interpreter_with(requirement: str, name: str) -> str:
+    """The interpreter of an environment that holds one published package, made once and kept under its name."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "e2ad-tests"
-
-    def interpreter(version: str) -> str:
-        folder = cache / f"e2a-{version}-py{sys.version_info.major}.{sys.version_info.minor}"
-        python = folder / "bin" / "python"
+    folder = cache / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
+    python = folder / "bin" / "python"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests of other processes may want the same
         if not (folder / "complete").exists():
             venv.create(folder, with_pip=True, clear=True)
             done = subprocess.run(
-                [python, "-m", "pip", "install", "--quiet", f"e2a[ws]=={version}"],
+                [python, "-m", "pip", "install", "--quiet", requirement],
                 capture_output=True,
                 text=True,
                 timeout=300,
@@ -140,21 +137,24 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
             )
             if done.returncode != 0:
                 if os.environ.get("CI"):
-                    pytest.fail(f"e2a=={version} cannot be installed: {done.stderr[-500:]}")
-                pytest.skip(f"e2a=={version} cannot be installed without a package registry")
+                    pytest.fail(f"{requirement} cannot be installed: {done.stderr[-500:]}")
+                pytest.skip(f"{requirement} cannot be installed without a package registry")
             (folder / "complete").touch()
-        return str(python)
+    return str(python)
 
-    return interpreter
+
+@pytest.fixture(scope="session")
+def published() -> Callable[[str], str]:
+    """The interpreter of an environment that holds one published client; both use one import name."""
+    return lambda version: interpreter_with(f"e2a[ws]=={version}", f"e2a-{version}")
 
 
 @pytest.fixture
 def deployment(postgres: Postgres, template: str, tmp_path: Path) -> Iterator[Deployment]:
     """A migrated database with one account, for daemons of the test's own."""
-    name = f"e2ad_live_{next(_numbers)}"
-    trio.run(run_statements, postgres.dsn, f"create database {name} template {template} strategy file_copy")
+    name = trio.run(postgres.make, "live", f"template {template} strategy file_copy")
     try:
         dsn = postgres.dsn_of(name)
         yield Deployment(dsn, found(dsn), tmp_path)
     finally:
-        trio.run(run_statements, postgres.dsn, f"drop database {name} with (force)")
+        postgres.give_back(name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from tests.live.serving import free_port
 from tests.live.test_smtp_tls import Authority
 
 
@@ -94,9 +95,7 @@ def running_postfix(authority: Authority, mechanisms: str = "PLAIN LOGIN") -> It
     folder = Path(os.path.realpath(f"/tmp/e2ad-postfix-{os.getpid()}"))
     folder.mkdir(mode=0o755)
     try:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         account = shutil._get_uid("postfix"), shutil._get_gid("postfix")  # type: ignore[attr-defined]
         for name in ("etc", "etc/sasl", "queue", "data", "mail"):
             (folder / name).mkdir(mode=0o755)

@@ -19,7 +19,7 @@ from e2ad.daemon import tree
 from e2ad.gateway.receive import LARGE_BYTES
 from tests.live.serving import SHARED_DOMAIN, settings
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 STEP_SECONDS = 0.2
 """Of processor time in one step. The longest, which hands 25 MiB to libpq, takes a third of that; machines differ."""

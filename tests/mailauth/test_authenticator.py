@@ -221,6 +221,7 @@ async def test_dns_trouble_above_a_domain_with_a_record_of_its_own(
     assert result.verified == (status == "pass")
 
 
+@pytest.mark.alone
 async def test_silent_dns_costs_the_deadline_and_no_mail(world, published, rsa_key, mail):
     for name in ("example.test", "_dmarc.example.test", "s._domainkey.example.test", "_dmarc.test"):
         published.fail(name, Fault.DROP)

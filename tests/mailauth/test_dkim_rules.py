@@ -1,6 +1,7 @@
 """RFC 6376, 8301 and 8463, rule by rule: one case for each thing that a signature or a key must not do."""
 
 import base64
+import re
 import time
 
 import pytest
@@ -24,6 +25,11 @@ def field(rsa_key, mail, **changes):
         else:
             tags[name] = value
     return ("DKIM-Signature: " + "; ".join(f"{name}={value}" for name, value in tags.items()) + "\r\n").encode()
+
+
+def timeless(value: object) -> str:
+    """The name of a case: the same in every run, whenever it is."""
+    return re.sub(r"\d{9,}", "time", str(value))[:40]
 
 
 NOW = int(time.time())
@@ -86,7 +92,7 @@ SIGNATURES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "status", "word"), SIGNATURES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("changes", "status", "word"), SIGNATURES, ids=timeless)
 async def test_a_signature_that_breaks_a_rule(verdicts, rsa_key, mail, changes, status, word):
     [result] = await verdicts(field(rsa_key, mail, **changes) + mail, {NAME: key_record(rsa_key).encode()})
     assert result.status is status
@@ -106,7 +112,7 @@ UNUSUAL = [
 ]
 
 
-@pytest.mark.parametrize("changes", UNUSUAL, ids=str)
+@pytest.mark.parametrize("changes", UNUSUAL, ids=timeless)
 async def test_an_unusual_signature_gets_as_far_as_its_cryptography(verdicts, rsa_key, mail, changes):
     records = {NAME: key_record(rsa_key).encode(), "s.a_b._domainkey.example.test": key_record(rsa_key).encode()}
     [result] = await verdicts(field(rsa_key, mail, **changes) + mail, records)

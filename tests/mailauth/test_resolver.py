@@ -86,6 +86,7 @@ async def test_trouble_is_temporary_and_never_remembered(world, fault):
     assert await resolver.a("a.test") == ["192.0.2.1"]
 
 
+@pytest.mark.alone
 async def test_one_deadline_holds_for_all_attempts(world):
     world.zone.fail("a.test", Fault.DROP)
     resolver = world.resolver(timeout_seconds=0.2, attempt_seconds=5)

@@ -1,194 +1,223 @@
-"""`listen` against peers of every temper, over real sockets."""
+"""How to listen, as tables: what each end means, how long to wait, where to go on, what was given."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import trio
-from trio.testing import MockClock
-from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
+from hypothesis import given
+from hypothesis import strategies as st
 
-from e2ad.sdk import ConnectionRefusedForGood, Listening, listen
-from e2ad.sdk import listening as module
-from e2ad.sdk.listening import socket_url
+from e2ad.sdk import (
+    WS_CLOSE_REPLACED,
+    E2AAuthError,
+    E2AConnectionError,
+    E2AConnectionReplacedError,
+    E2AError,
+    E2ANotFoundError,
+    E2APermissionError,
+    E2AServerError,
+    listening,
+)
+from e2ad.sdk.listening import Again, Listening, socket_path
+from e2ad.sdk.sockets import Address
 
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 5.0)
-
-
-Handler = Callable[[WebSocketRequest], Awaitable[None]]
-
-
-def frame(number: int) -> str:
-    return json.dumps({"id": f"evt_{number}", "type": "email.received", "data": {}})
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def listen_to(handler: Handler, enough: int, states: list[str] | None = None) -> list[str]:
-    """The ids of the first events that come, over as many connections as it takes."""
-    seen: list[str] = []
-    async with trio.open_nursery() as nursery:
-        server = await nursery.start(partial(serve_websocket, handler, "127.0.0.1", 0, ssl_context=None))
-
-        async def handle(event: Mapping[str, Any]) -> None:
-            seen.append(event["id"])
-            if len(seen) == enough:
-                nursery.cancel_scope.cancel()
-
-        told = (states if states is not None else []).append
-        with trio.fail_after(10):
-            await listen(f"http://127.0.0.1:{server.port}", "key", "a@b.test", handle, on_state=told)
-    return seen
-
-
-async def test_events_come_once_over_reconnections() -> None:
-    connections = 0
-    states: list[str] = []
-
-    async def handler(request: WebSocketRequest) -> None:
-        nonlocal connections
-        connections += 1
-        assert request.path == "/v1/agents/a%40b.test/ws"
-        assert (b"authorization", b"Bearer key") in list(request.headers)
-        ws = await request.accept()
-        for number in range(connections + 1):
-            await ws.send_message(frame(number))
-        await ws.aclose(1001, "shutting_down")
-
-    assert await listen_to(handler, 4, states) == ["evt_0", "evt_1", "evt_2", "evt_3"]
-    assert states[:3] == ["connecting", "connected", "closed with 1001 shutting_down; trying again in 0.01 s"]
-
-
-@pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_refusal_is_for_good(status: int) -> None:
-    async def handler(request: WebSocketRequest) -> None:
-        await request.reject(status, body=b'{"error": {"message": "not for you"}}')
-
-    with pytest.RaisesGroup(pytest.RaisesExc(ConnectionRefusedForGood, match=f"{status}: not for you")):
-        await listen_to(handler, 1)
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_refusal_that_passes(status: int) -> None:
-    refused = False
-
-    async def handler(request: WebSocketRequest) -> None:
-        nonlocal refused
-        if not refused:
-            refused = True
-            await request.reject(status, body=b"later")
-            return
-        ws = await request.accept()
-        await ws.send_message(frame(7))
-        await ws.aclose(1001)
-
-    assert await listen_to(handler, 1) == ["evt_7"]
-
-
-@pytest.mark.parametrize("code", [1000, 1008, 4001])
-async def test_a_close_code_that_is_for_good(code: int) -> None:
-    async def handler(request: WebSocketRequest) -> None:
-        ws = await request.accept()
-        await ws.aclose(code, "enough")
-
-    with pytest.RaisesGroup(pytest.RaisesExc(ConnectionRefusedForGood, match=f"{code} enough")):
-        await listen_to(handler, 1)
-
-
-@pytest.mark.parametrize("error", [OSError("my disk is full"), ValueError("my bug"), trio.TooSlowError()])
-async def test_what_the_caller_raises_is_the_callers(error: Exception) -> None:
-    """An OSError of the caller's own is not trouble with the connection."""
-    raised = False
-
-    async def handler(request: WebSocketRequest) -> None:
-        ws = await request.accept()
-        await ws.send_message(frame(1))
-        with pytest.raises(ConnectionClosed):
-            await ws.get_message()
-
-    async def handle(_: Mapping[str, Any]) -> None:
-        nonlocal raised
-        assert not raised
-        raised = True
-        raise error
-
-    async with trio.open_nursery() as nursery:
-        server = await nursery.start(partial(serve_websocket, handler, "127.0.0.1", 0, ssl_context=None))
-        with trio.fail_after(10), pytest.raises(type(error)) as caught:
-            await listen(f"http://127.0.0.1:{server.port}", "key", "a@b.test", handle)
-        assert caught.value is error
-        nursery.cancel_scope.cancel()
-
-
-async def test_a_server_that_vanished_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.05)
-    monkeypatch.setattr(module, "PONG_SECONDS", 0.1)
-    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.1)
-    states: list[str] = []
-
-    async def half_dead(stream: trio.SocketStream) -> None:
-        """Shakes hands and then answers nothing any more."""
-        from wsproto import ConnectionType, WSConnection
-        from wsproto.events import AcceptConnection, Request
-
-        protocol = WSConnection(ConnectionType.SERVER)
-        while not any(isinstance(event, Request) for event in protocol.events()):
-            protocol.receive_data(bytes(await stream.receive_some()))
-        await stream.send_all(protocol.send(AcceptConnection()))
-        await trio.sleep_forever()
-
-    async with trio.open_nursery() as nursery:
-        [listener] = await nursery.start(partial(trio.serve_tcp, half_dead, 0, host="127.0.0.1"))
-        port = listener.socket.getsockname()[1]
-
-        def told(state: str) -> None:
-            states.append(state)
-            if "trying again" in state:
-                nursery.cancel_scope.cancel()
-
-        async def handle(_: Mapping[str, Any]) -> None:
-            raise AssertionError("nothing was sent")
-
-        with trio.fail_after(10):
-            await listen(f"http://127.0.0.1:{port}", "key", "a@b.test", handle, on_state=told)
-    assert states == ["connecting", "connected", "the server is silent; trying again in 0.01 s"]
-
-
-async def test_nobody_there(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 1.0)
-    states: list[str] = []
-
-    async def refuse(*_: object, **__: object) -> None:
-        raise ConnectionRefusedError("nobody listens")
-
-    monkeypatch.setattr(trio, "open_tcp_stream", refuse)
-
-    async def handle(_: Mapping[str, Any]) -> None:
-        raise AssertionError("nothing was sent")
-
-    with trio.move_on_after(100):
-        await listen("http://127.0.0.1:1", "key", "a@b.test", handle, on_state=states.append)
-    waits = [state.rpartition("in ")[2] for state in states if "trying again" in state]
-    assert waits[:7] == ["1 s", "2 s", "4 s", "8 s", "16 s", "30 s", "30 s"]
-    assert states[1] == "no connection (nobody listens); trying again in 1 s"
+def frame(number: int, announced: float = 0, came_in: float | None = None) -> str:
+    """Of a mail that was announced, and came in, so many seconds after the start."""
+    at = (START + timedelta(seconds=announced)).isoformat()
+    data = {"received_at": (START + timedelta(seconds=announced if came_in is None else came_in)).isoformat()}
+    return json.dumps(
+        {"type": "email.received", "id": f"evt_{number}", "schema_version": "1", "created_at": at, "data": data}
+    )
 
 
 @pytest.mark.parametrize(
-    ("base", "url"),
+    ("email", "after", "path"),
     [
-        ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080/v1/agents/a%40b.test/ws"),
-        ("https://mail.example", "wss://mail.example/v1/agents/a%40b.test/ws"),
+        ("a@b.test", None, "/v1/agents/a%40b.test/ws"),
+        ("a+tag/..@b.test", None, "/v1/agents/a%2Btag%2F..%40b.test/ws"),
+        ("a@b.test", "evt_1&x=y", "/v1/agents/a%40b.test/ws?after=evt_1%26x%3Dy"),
     ],
 )
-def test_the_address_of_the_socket(base: str, url: str) -> None:
-    assert socket_url(base, "a@b.test") == url
+def test_the_path_of_the_socket(email: str, after: str | None, path: str) -> None:
+    assert socket_path(email, after) == path
 
 
-def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 2)
-    memory = Listening()
-    assert [memory.is_new(one) for one in ("a", "b", "a", "c", "a")] == [True, True, False, True, True]
+@pytest.mark.parametrize(
+    ("base", "host", "port", "secure", "named", "target"),
+    [
+        ("http://127.0.0.1:8080/", "127.0.0.1", 8080, False, "127.0.0.1:8080", "/x"),
+        ("https://mail.example", "mail.example", 443, True, "mail.example", "/x"),
+        ("http://mail.example/e2a/", "mail.example", 80, False, "mail.example", "/e2a/x"),
+        ("http://[::1]:81", "::1", 81, False, "[::1]:81", "/x"),
+    ],
+)
+def test_the_address_of_the_socket(base: str, host: str, port: int, secure: bool, named: str, target: str) -> None:
+    address = Address(base, "key")
+    assert (address.host, address.port, address.is_secure) == (host, port, secure)
+    assert (address.request("/x").host, address.request("/x").target) == (named, target)
+
+
+@pytest.mark.parametrize("code", [1001, 1002, 1003, 1005, 1006, 1007, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 3000])
+def test_ends_that_pass(code: int) -> None:
+    assert Listening("a@b.test").closed(code, "why") == Again(1.0, f"closed with {code} why")
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "kind"),
+    [
+        (1008, E2APermissionError, "ws_policy_violation"),
+        (WS_CLOSE_REPLACED, E2AConnectionReplacedError, "connection_replaced"),
+        (4001, E2AError, "ws_closed"),
+        (4999, E2AError, "ws_closed"),
+    ],
+)
+def test_ends_for_good(code: int, error: type[E2AError], kind: str) -> None:
+    with pytest.raises(error, match=f"closed with {code} why") as ended:
+        Listening("a@b.test").closed(code, "why")
+    assert (ended.value.code, ended.value.retryable) == (kind, False)
+
+
+def test_the_servers_own_end() -> None:
+    assert Listening("a@b.test").closed(1000, "") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "seconds"),
+    [
+        (408, None, 1),
+        (429, "7", 7),
+        (429, "3600", 60),
+        (500, None, 1),
+        (503, "2", 2),
+        (503, "Wed, 21 Oct", 1),
+        (502, "-1", 1),
+    ],
+)
+def test_refusals_that_pass(status: int, retry_after: str | None, seconds: float) -> None:
+    assert Listening("a@b.test").refused(status, b"x", retry_after) == Again(seconds, f"the server answered {status}")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (401, "unauthorized", E2AAuthError),
+        (403, "forbidden", E2APermissionError),
+        (404, "not_found", E2ANotFoundError),
+        (400, "invalid_request", E2AError),
+        (426, "whatever", E2AError),
+    ],
+)
+def test_refusals_for_good(status: int, code: str, error: type[E2AError]) -> None:
+    body = json.dumps({"error": {"code": code, "message": "in its words", "request_id": "req_1"}}).encode()
+    with pytest.raises(error, match="in its words") as refused:
+        Listening("a@b.test").refused(status, body, None)
+    assert (refused.value.code, refused.value.status, refused.value.request_id) == (code, status, "req_1")
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"<html>", b"[]", b'{"error": "text"}'])
+def test_refusals_by_something_else(body: bytes) -> None:
+    with pytest.raises(E2AAuthError):
+        Listening("a@b.test").refused(401, body, None)
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 302])
+def test_what_is_no_deployment(status: int) -> None:
+    with pytest.raises(E2AServerError, match="the address of a deployment") as refused:
+        Listening("a@b.test").refused(status, b"", None)
+    assert refused.value.code == "invalid_response"
+
+
+def test_waits_grow_up_to_half_a_minute_and_begin_anew_with_a_frame() -> None:
+    told: list[str] = []
+    one = Listening("a@b.test", on_state=told.append)
+    assert [one.lost("x").seconds for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert told[0] == "x; trying again in 1 s"
+    one.take("garbage")
+    assert one.lost("x").seconds == 30
+    one.take(frame(1))
+    assert [one.lost("x").seconds for _ in range(2)] == [1, 2]
+
+
+def test_one_connection_alone() -> None:
+    with pytest.raises(E2AConnectionError, match="closed with 1001"):
+        Listening("a@b.test", reconnects=False).closed(1001, "")
+
+
+def test_an_event_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "REMEMBERED", 2)
+    one = Listening("a@b.test")
+    given_ones = [one.take(frame(number)) is not None for number in (1, 2, 1, 3, 1)]
+    assert given_ones == [True, True, False, True, True]
+
+
+def position(one: Listening) -> str | None:
+    return one.path.partition("after=")[2] or None
+
+
+def test_where_it_goes_on() -> None:
+    one = Listening("a@b.test")
+    assert position(one) is None
+    one.take(frame(1, 0))
+    one.take(frame(2, 30))
+    assert position(one) is None, "nothing is old enough to be sure that nothing becomes visible in front of it"
+    one.take(frame(3, 61))
+    assert position(one) == "evt_1"
+    one.take(frame(4, 95))
+    assert position(one) == "evt_2"
+    one.take(frame(5, 5000))
+    assert position(one) == "evt_4"
+
+
+def test_where_the_caller_wants_it_to_go_on() -> None:
+    one = Listening("a@b.test", after="evt_0")
+    assert position(one) == "evt_0"
+    one.take(frame(1, 0))
+    assert position(one) == "evt_0"
+    one.take(frame(2, 100))
+    assert position(one) == "evt_1"
+
+
+def test_a_mail_that_was_let_through_late_is_no_measure() -> None:
+    """Unread mail comes in the order in which it came in; what was announced in between may still be to come."""
+    one = Listening("a@b.test")
+    one.take(frame(1, announced=0))
+    one.take(frame(2, announced=10_000, came_in=5))
+    assert position(one) is None
+    one.take(frame(3, announced=100))
+    assert position(one) == "evt_1"
+
+
+@pytest.mark.parametrize("members", [{"created_at": "x"}, {"data": {}}, {"data": {"received_at": 7}}])
+def test_events_without_times_are_given_all_the_same(members: dict[str, Any]) -> None:
+    one = Listening("a@b.test")
+    event = {"type": "a", "id": "evt_1", "schema_version": "1", "created_at": "2026-01-01T00:00:00Z", "data": {}}
+    assert one.take(json.dumps({**event, **members})) is not None
+    assert position(one) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 300)), min_size=1, max_size=40), st.integers(0, 40))
+def test_nothing_is_lost_by_going_on(mails: list[tuple[int, int]], broken_after: int) -> None:
+    """Mails come in at one time and are announced at once or later; a backlog in the server's order breaks anywhere."""
+    came = sorted((came_in, number, came_in + held) for number, (came_in, held) in enumerate(mails))
+    one = Listening("a@b.test")
+    seen = set()
+    for came_in, number, announced in came[:broken_after]:
+        assert one.take(frame(number, announced, came_in)) is not None
+        seen.add(number)
+    behind = position(one)
+    if behind is None:
+        return  # all that is unread comes again
+    at = {f"evt_{number}": (announced, f"evt_{number}") for _, number, announced in came}
+    again = {number for _, number, announced in came if (announced, f"evt_{number}") > at[behind]}
+    assert seen | again == set(range(len(mails)))
+
+
+def test_the_memory_of_marks_is_bounded() -> None:
+    one = Listening("a@b.test")
+    for number in range(5000):
+        one.take(frame(number, number))
+    assert len(one._marks) < 20
