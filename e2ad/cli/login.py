@@ -4,13 +4,16 @@ import os
 import sys
 import webbrowser
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import click
+import trio
 
 from e2ad.cli.configuring import hidden, store
 from e2ad.cli.context import EX_CREDENTIALS, EX_STILL_WAITING, Context, at_a_terminal, command, fail
 from e2ad.cli.endings import Asked
+from e2ad.cli.following import answer_of, run
 from e2ad.cli.handoff import Handed, Handoff
 from e2ad.cli.settings import profiles
 from e2ad.sdk import E2AClient
@@ -142,11 +145,23 @@ def _by_browser(context: Context, address: str, *, open_it: bool) -> Handed:
     """
     with Handoff() as handoff:
         page = handoff.page(address)
-        opened = open_it and _has_browser() and webbrowser.open(page)
-        context.note("say yes in the browser; if none has opened, open:" if opened else "open this in a browser here:")
+        opens = open_it and _has_browser()
+        context.note("say yes in the browser; if none opens, open:" if opens else "open this in a browser here:")
         click.echo(f"\n  {page}\n", err=True)
         context.note("waiting for two minutes (Ctrl-C ends it)")
-        handed = handoff.wait(WAIT_SECONDS)
+        handed: Handed | None = None
+
+        async def main() -> None:
+            nonlocal handed
+            async with trio.open_nursery() as nursery:
+                if opens:
+                    # Some browsers say that they are open only when they are closed again.
+                    nursery.start_soon(answer_of, partial(webbrowser.open, page))
+                handed = await answer_of(partial(handoff.wait, WAIT_SECONDS))
+                nursery.cancel_scope.cancel()
+
+        if run(main) == "stopped":
+            raise KeyboardInterrupt
     if handed is None:
         fail(EX_STILL_WAITING, "nobody said yes in time", ["with a key instead: e2a login --api-key -"])
     if handed.error:

@@ -223,6 +223,7 @@ class RecentEvent:
     agent_email: str
     event_id: str
     created_at: datetime
+    is_unread: bool
 
 
 @frozen

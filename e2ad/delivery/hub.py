@@ -209,10 +209,9 @@ class Hub:
         start = await self._reads.start(room.account_id)
         self._take_secret(room, start)
         member.joined_at = start.at
-        position, all_mail = _BEGINNING, False
-        if after is not None:
-            found = await self._reads.position(room.account_id, room.agent_email, after)
-            position, all_mail = (found, True) if found is not None else (position, False)
+        found = None if after is None else await self._reads.position(room.account_id, room.agent_email, after)
+        position = _BEGINNING if found is None else found
+        member.takes_read = all_mail = found is not None
         while member.leaving is None:
             page = await self._reads.backlog(room.account_id, room.agent_email, position, PAGE, all_mail=all_mail)
             for event in page:

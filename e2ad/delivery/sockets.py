@@ -92,6 +92,7 @@ class Member:
 
     Attributes:
         joined_at: on the database's clock; None until that is known.
+        takes_read: it asked for all mail from some event on, and not for what is unread.
         draining: the backlog is on its way; what is published meanwhile waits behind it.
         missed: more was published while draining than the window holds: read it once more.
         busy: a task is sending.
@@ -103,6 +104,7 @@ class Member:
     classic: bool
     pinged_at: float
     joined_at: datetime | None = None
+    takes_read: bool = False
     draining: bool = True
     missed: bool = False
     busy: bool = True
@@ -118,6 +120,16 @@ class Member:
         for frame in self.pending:
             self.seen.discard(frame.event.event_id)
         self.pending.clear()
+
+    def lacks(self, recent: RecentEvent, trail: timedelta) -> bool:
+        """Whether the socket was not given an event that it should have been.
+
+        What was read before it joined is none of its backlog, even if that is looked at only now.
+        """
+        if self.joined_at is None or self.seen.knows(recent.event_id, recent.created_at):
+            return False
+        since = self.joined_at - trail if recent.is_unread or self.takes_read else self.joined_at
+        return recent.created_at >= since
 
 
 @define(eq=False)
@@ -184,9 +196,4 @@ class Rooms:
     def lack(self, recent: RecentEvent, trail: timedelta) -> bool:
         """Whether a socket of the agent that had joined by then, or shortly after, was not given the event."""
         room = self._rooms.get(recent.agent_email)
-        return room is not None and any(
-            member.joined_at is not None
-            and recent.created_at >= member.joined_at - trail
-            and not member.seen.knows(recent.event_id, recent.created_at)
-            for member in room.members
-        )
+        return room is not None and any(member.lacks(recent, trail) for member in room.members)

@@ -56,15 +56,16 @@ join messages m on m.account_id = e.account_id and m.id = e.message_id
 where e.agent_email || '' = any (%(agent_emails)b::text[])
 order by e.created_at, e.id;
 
--- recent_ids: events of agents that have a socket here, from a moment of each on
-select e.account_id, e.agent_email, e.id as event_id, e.created_at
+-- recent_ids: events of agents that have a socket here, from a moment of each on; whether anybody has read the mail
+select e.account_id, e.agent_email, e.id as event_id, e.created_at, coalesce(m.unread, false) as is_unread
 from unnest(%(account_ids)b::text[], %(agent_emails)b::text[], %(sinces)b::timestamptz[])
     as wanted (account_id, agent_email, since)
 cross join lateral (
-    select account_id, agent_email, id, created_at
+    select account_id, agent_email, id, created_at, message_id
     from events
     where events.account_id = wanted.account_id and events.agent_email = wanted.agent_email
         and type = 'email.received' and created_at >= wanted.since
 ) e
+left join messages m on m.account_id = e.account_id and m.id = e.message_id
 order by e.created_at, e.id
 limit %(limit)s::bigint;

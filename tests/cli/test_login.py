@@ -127,14 +127,16 @@ def test_it_listens_here_alone_with_a_state_of_its_own() -> None:
 class Browser:
     """Says yes (or no) on the deployment's page, and sends the last form to where it leads."""
 
-    def __init__(self, key: str, decision: str = "allow") -> None:
-        self.key, self.decision = key, decision
+    def __init__(self, key: str, decision: str = "allow", stays: bool = False) -> None:
+        self.key, self.decision, self.stays = key, decision, stays
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         self.thread: threading.Thread | None = None
 
     def open(self, address: str) -> bool:
         self.thread = threading.Thread(target=self.go, args=(address,))
         self.thread.start()
+        if self.stays:
+            self.thread.join(20)
         return True
 
     def go(self, address: str) -> None:
@@ -169,8 +171,9 @@ def outside(account: Account, home: Path, *arguments: str, input: str | None = N
     return account.e2a_alone(*arguments, input=input, HOME=str(home))
 
 
-def test_a_browser_says_yes(account: Account, browser: Callable[..., Browser], tmp_path: Path) -> None:
-    one = browser()
+@pytest.mark.parametrize("stays", [False, True], ids=["goes on", "is open until it is done"])
+def test_a_browser_says_yes(account: Account, browser: Callable[..., Browser], tmp_path: Path, stays: bool) -> None:
+    one = browser(stays=stays)
     done = outside(account, tmp_path, "login", "--url", account.daemon.url + "/", "--json")
     assert done.exit_code == 0, done.stderr
     assert one.thread is not None

@@ -309,6 +309,32 @@ async def test_a_scan_finds_what_no_notification_brought(database: Database) -> 
         assert await silent(socket)
 
 
+async def test_a_scan_brings_no_mail_that_was_read_before_the_socket_came(database: Database) -> None:
+    await store(database, event(1), unread=False)
+    late = [event(2), event(3)]  # of that time as well, but to be seen only later
+    async with serving(database) as served, served.connect() as socket:
+        await joined(served, 1)
+        await store(database, late[0], unread=False)
+        await store(database, late[1])
+        served.hub.scan()
+        assert await ids(socket, 1) == ["evt_0003"]
+        read = event(4)  # since then by somebody else: this socket still was not told
+        await store(database, read, unread=False)
+        served.hub.scan()
+        assert await ids(socket, 1) == ["evt_0004"]
+        assert await silent(socket)
+
+
+async def test_a_scan_brings_read_mail_to_who_asked_for_all_of_it(database: Database) -> None:
+    late = event(2)
+    await store(database, event(1), unread=False)
+    async with serving(database) as served, served.connect("?after=evt_0001") as socket:
+        await joined(served, 1)
+        await store(database, late, unread=False)
+        served.hub.scan()
+        assert await ids(socket, 1) == ["evt_0002"]
+
+
 async def test_the_slow_poll_finds_it_too(database: Database) -> None:
     async with serving(database, Settings(poll_seconds=0.1)) as served, served.connect() as socket:
         await joined(served, 1)
