@@ -35,7 +35,7 @@ def _seconds(text: str) -> int | None:
     return int(found[1]) * _UNITS[found[2]] if found else None
 
 
-class Moment(click.ParamType):  # type: ignore[type-arg]  # of an older click it takes none
+class Moment(click.ParamType[str]):
     """A time as the API takes it (RFC 3339). Without a zone it is local, a date is its first moment, and a span
     such as 90m or 7d is that long ago, or that far ahead.
     """

@@ -5,7 +5,7 @@ object as it came; the typed dictionaries say what is in it for the types that t
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, Literal, NotRequired, Self, TypedDict, TypeVar
+from typing import Any, Final, Generic, Literal, NotRequired, Self, TypedDict, TypeVar, cast
 
 import msgspec
 from attrs import field, frozen
@@ -79,14 +79,16 @@ class WebhookEvent(Generic[D]):
         Raises:
             ValueError: a member is missing, or of another type; the text says which.
         """
-        members = {name: payload.get(name) for name in ("type", "id", "schema_version", "created_at")}
-        for name, value in members.items():
+        members: dict[str, str] = {}
+        for name in ("type", "id", "schema_version", "created_at"):
+            value = payload.get(name)
             if not isinstance(value, str) or not value:
                 raise ValueError(f"no event: {name} is missing, or no text")
+            members[name] = value
         data: Any = payload.get("data")
         if not isinstance(data, Mapping):
             raise ValueError("no event: data is missing, or no object")  # noqa: TRY004 - the payload is wrong
-        return cls(**members, data=data, raw=payload)  # type: ignore[arg-type]  # each was looked at above
+        return cls(**members, data=cast("D", data), raw=payload)
 
 
 @frozen

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import NoneType
-from typing import Any, BinaryIO, Final, Generic, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Final, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -170,7 +170,7 @@ class TaggedAnswer(Answer[T_co]):
 
     def model(self) -> T_co:
         """The value with its types, and its tag."""
-        return decode(self.response, self.type), self.response.headers.get("etag")  # type: ignore[return-value]  # T_co is the pair
+        return cast("T_co", (decode(self.response, self.type), self.response.headers.get("etag")))
 
 
 class BytesAnswer(Answer[bytes]):

@@ -59,7 +59,8 @@ class Paging(Generic[T]):
         if wanted is not None and query.get("limit") is None:
             query["limit"] = min(wanted, LARGEST_PAGE)
         request = Request("GET", self.path, query=query)
-        return _PageAnswer((yield from call(request, patience)), Page[self.kind])  # type: ignore[name-defined]  # a type made at run time
+        kind: Any = self.kind  # a type made at run time
+        return _PageAnswer((yield from call(request, patience)), cast(type[Page[T]], Page[kind]))
 
 
 class _PageAnswer(Answer[Page[T]]):

@@ -15,9 +15,11 @@ from e2ad.api.stream import StreamHandler, _Admitted
 from e2ad.config.sections import Config
 from e2ad.core.identity import ACCESS, ASSERTION, Identity, SigningKey
 from e2ad.core.sealing import KeyRing
+from e2ad.delivery.hub import Hub
 from e2ad.gateway import identity as gateway
 from e2ad.gateway.mint import now
 from e2ad.storage.pool import Database
+from e2ad.storage.stream import StreamReads
 from tests.api.conftest import SECRET, Answer, Client
 from tests.zone import Zone, guard
 
@@ -104,7 +106,8 @@ async def test_the_scope_is_the_agents(client: Client, agent: str, api: Any, cal
 
 async def test_the_socket_takes_it(client: Client, agent: str) -> None:
     token = await access(client, agent)
-    handler = StreamHandler(client.services, None)  # type: ignore[arg-type]  # nobody listens here
+    hub = Hub(StreamReads(client.services.db), KeyRing([SECRET]), client.services.config.websocket)
+    handler = StreamHandler(client.services, hub)
     assert (await handler._admit(_Admitted(AGENT, f"Bearer {token}", False))).email == AGENT
 
 

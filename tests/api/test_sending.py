@@ -838,7 +838,9 @@ async def test_a_forward_carries_the_attachments(bench: Bench) -> None:
     answer = await bench.forward(parent, attachments=[file(b"mine", "mine.txt")])
     parsed = mime.parse(await bench.raw(answer))
     assert [meta.filename for meta in parsed.attachments] == ["plan.pdf", "ü.txt", "mine.txt"]
-    assert mime.attachment(await bench.raw(answer), 0)[1] == b"%PDF"  # type: ignore[index]  # it is there
+    first = mime.attachment(await bench.raw(answer), 0)
+    assert first is not None
+    assert first[1] == b"%PDF"
     row = await bench.row(answer)
     assert (row["subject"], row["message_type"], row["message_id"] is not None) == ("Fwd: Plans", "forward", True)
     assert row["body_text"].startswith("FYI\n\n---------- Forwarded message ----------\nFrom: ada@example.org\n")

@@ -9,12 +9,16 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from trio_websocket import WebSocketRequest
 
+from e2ad.core.sealing import KeyRing
 from e2ad.core.sign_in import SignIn, callback_problem, is_local
 from e2ad.core.signing import key_hash
+from e2ad.delivery.hub import Hub
 from e2ad.gateway.mint import now
 from e2ad.gateway.sessions import Sessions
-from tests.api.conftest import Answer, Client
+from e2ad.storage.stream import StreamReads
+from tests.api.conftest import SECRET, Answer, Client
 
 LOGIN = "/api/auth/login"
 CALLBACK = "http://127.0.0.1:8976/callback"
@@ -347,13 +351,17 @@ async def test_the_socket_does_not_take_it(browser: Browser, caller: Any, servic
     token = await services.sessions.begin(caller.account_id)
     refused: list[int] = []
 
-    class Upgrade:
-        async def reject(self, status: int, **more: Any) -> None:
-            refused.append(status)
+    class Upgrade(WebSocketRequest):
+        def __init__(self) -> None:
+            """No connection: it is refused before one is asked for."""
 
-    handler = StreamHandler(services, None)  # type: ignore[arg-type]  # never gets that far
+        async def reject(self, status_code: int, **more: Any) -> None:
+            refused.append(status_code)
+
+    hub = Hub(StreamReads(services.db), KeyRing([SECRET]), services.config.websocket)
+    handler = StreamHandler(services, hub)
     headers = {"cookie": f"e2a_session={token}", "sec-fetch-site": "same-origin"}
-    await handler.handle(Upgrade(), "/v1/agents/a@x.test/ws", {}, headers)  # type: ignore[arg-type]  # as above
+    await handler.handle(Upgrade(), "/v1/agents/a@x.test/ws", {}, headers)
     assert refused == [401]
 
 

@@ -1,10 +1,13 @@
 """No step of any task holds the event loop for long, whatever peers send: all others would stand still with it."""
 
 import base64
+import gc
 import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -25,7 +28,10 @@ STEP_SECONDS = 0.2
 """Of processor time in one step. The longest, which hands 25 MiB to libpq, takes a third of that; machines differ."""
 
 LATE_SECONDS = 1.0
-"""How late a task may wake up, whoever was in its way: threads that hold the interpreter are in nobody's step."""
+"""How late a task may wake up, whoever was in its way: threads that hold the interpreter are in nobody's step.
+
+What kept a process beside this one waiting at the same moment, the machine did.
+"""
 
 MEGABYTE = 1 << 20
 
@@ -197,18 +203,64 @@ def hostile() -> Iterator[bytes]:
     yield mail(119, body=b"\xff\xfe\x80" * 300 + (b"\xff" * 900 + b"\r\n") * 3000)
 
 
-async def feel_the_pulse(beats: list[float]) -> None:
-    """How late each beat of a task came that wants nothing but a beat."""
+@frozen
+class Beat:
+    """Something that wanted to wake up at `due_at` by the monotonic clock of the machine, and did at `came_at`."""
+
+    due_at: float
+    came_at: float
+
+    def beyond(self, others: list["Beat"]) -> float:
+        """How late it came, without the longest time at which one of the others waited as well."""
+        shared = (min(self.came_at, other.came_at) - max(self.due_at, other.due_at) for other in others)
+        return self.came_at - self.due_at - max(0.0, max(shared, default=0.0))
+
+
+async def feel_the_pulse(beats: list[Beat]) -> None:
+    """Remembers the beats of a task that wants nothing but a beat."""
     while True:
-        due_at = trio.current_time() + 0.01
-        await trio.sleep_until(due_at)
-        beats.append(trio.current_time() - due_at)
+        due_at = time.monotonic() + 0.01
+        await trio.sleep(0.01)
+        beats.append(Beat(due_at, time.monotonic()))
 
 
+BYSTANDER = """
+import select, sys, time
+while not select.select([sys.stdin], [], [], 0)[0]:
+    due_at = time.monotonic() + 0.01
+    time.sleep(0.01)
+    came_at = time.monotonic()
+    if came_at - due_at > 0.05:
+        print(due_at, came_at, flush=True)
+"""
+
+
+@contextmanager
+def bystander() -> Iterator[list[Beat]]:
+    """The late beats of a process that has nothing to do with ours, known at the end."""
+    beats: list[Beat] = []
+    process = subprocess.Popen([sys.executable, "-c", BYSTANDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield beats
+    finally:
+        told, _ = process.communicate(b"enough\n", timeout=30)
+        beats += (Beat(*map(float, line.split())) for line in told.splitlines())
+
+
+@pytest.fixture
+def small_heap() -> Iterator[None]:
+    """What a run of thousands of tests has in memory is looked through by no collector meanwhile: no daemon has it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("small_heap")
 async def test_no_peer_holds_the_loop(database_dsn: str) -> None:
-    watch, hooks, replies, beats = Stopwatch(), Hooks(), list[bytes](), list[float]()
+    watch, hooks, replies, beats = Stopwatch(), Hooks(), list[bytes](), list[Beat]()
     letters = [*(mail(number) for number in range(1, 31)), *hostile()]
-    with capture_logs(), trio.fail_after(240):
+    with capture_logs(), bystander() as beside, trio.fail_after(240):
         async with trio.open_nursery() as far:
             [listener] = await far.start(partial(trio.serve_tcp, hooks.serve, 0, host="127.0.0.1"))
             url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/hook"
@@ -251,4 +303,4 @@ async def test_no_peer_holds_the_loop(database_dsn: str) -> None:
     assert len(replies) == len(letters)
     assert taken >= len(letters) - 5, replies
     assert watch.slow(STEP_SECONDS) == {}
-    assert max(beats) < LATE_SECONDS
+    assert max(beat.beyond(beside) for beat in beats) < LATE_SECONDS
