@@ -354,6 +354,11 @@ def answer_broken(path: str, request_id: str, reason: str) -> None:
     _log.warning("answer_broken", path=path, request_id=request_id, reason=reason)
 
 
+def tool_failed(tool: str, error: Exception) -> None:
+    """A tool of `/mcp` ran into an accident of ours; its caller was told `internal_error`."""
+    _log.error("tool_failed", tool=tool, exc_info=error)
+
+
 def account_exported(account: str, size: int) -> None:
     """An account was told all that is stored of it, to the end."""
     _log.info("account_exported", account=account, bytes=size)
@@ -369,12 +374,14 @@ def account_deleted(account: str, messages: int) -> None:
     _log.info("account_deleted", account=account, messages=messages)
 
 
-# People with a browser
+def audit_broken(account: str, number: int, reason: str) -> None:
+    """A row of the audit log is not what was written, or is gone: the first one of its account."""
+    _log.error("audit_broken", account=account, number=number, reason=reason)
 
 
-def signed_in(account: str, client: str) -> None:
-    """Somebody proved that an account is theirs."""
-    _log.info("signed_in", account=account, client=client)
+def signed_in(account: str, client: str, *, by: str = "key") -> None:
+    """Somebody proved that an account is theirs: by a `key`, a `link` in a mail, or a provider (`oidc`)."""
+    _log.info("signed_in", account=account, client=client, by=by)
 
 
 def sign_in_refused(client: str) -> None:
@@ -382,14 +389,11 @@ def sign_in_refused(client: str) -> None:
     _log.warning("sign_in_refused", client=client)
 
 
+def provider_refused(issuer: str, reason: str) -> None:
+    """An OpenID provider could not be asked, or what it said cannot be believed."""
+    _log.warning("provider_refused", issuer=issuer, reason=reason)
+
+
 def key_handed_off(account: str, client: str) -> None:
     """The command line of somebody who is signed in got a key of its own."""
     _log.info("key_handed_off", account=account, client=client)
-
-
-# Tools for models
-
-
-def tool_failed(tool: str, error: Exception) -> None:
-    """A tool of `/mcp` ran into an accident of ours; its caller was told `internal_error`."""
-    _log.error("tool_failed", tool=tool, exc_info=error)

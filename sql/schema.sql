@@ -4,6 +4,64 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 
 COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
 
+CREATE FUNCTION public.audit_chain() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    lines text[];
+begin
+    perform from accounts where id = new.account_id for key share;
+    if not found then
+        raise foreign_key_violation using message = 'audit_log: there is no account ' || new.account_id;
+    end if;
+    -- The row of the head is locked from here on until COMMIT; whoever appends takes no other lock after it.
+    select h.number + 1, h.digest into new.number, new.previous
+    from audit_heads h where h.account_id = new.account_id for update;
+    if not found then
+        insert into audit_heads (account_id, number, digest)
+        values (new.account_id, 0, decode(repeat('00', 32), 'hex'))
+        on conflict (account_id) do nothing;
+        select h.number + 1, h.digest into new.number, new.previous
+        from audit_heads h where h.account_id = new.account_id for update;
+    end if;
+    lines := array[
+        'e2ad audit 1',
+        new.account_id,
+        new.number::text,
+        encode(new.previous, 'hex'),
+        to_char(new.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        new.actor_kind,
+        new.actor,
+        new.action,
+        new.subject,
+        new.evidence::text
+    ];
+    new.digest := sha256(convert_to(array_to_string(lines, e'\n'), 'UTF8'));
+    update audit_heads set number = new.number, digest = new.digest where account_id = new.account_id;
+    return new;
+end
+$$;
+
+COMMENT ON FUNCTION public.audit_chain() IS 'Numbers a row of audit_log, chains it to the one before, and moves the head of its account';
+
+CREATE FUNCTION public.audit_refuse() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    -- The head moves with the insert of a row, which is a trigger itself; nothing else moves it.
+    if tg_op in ('INSERT', 'UPDATE') and tg_table_name = 'audit_heads' and pg_trigger_depth() > 1 then
+        return new;
+    end if;
+    -- An account that is closed is deleted with all that it has (gateway.closing): that is the only way out.
+    if tg_op = 'DELETE' and not exists (select from accounts where id = old.account_id and closed_at is null) then
+        return old;
+    end if;
+    raise insufficient_privilege using message = tg_table_name || ' is only ever appended to: ' || tg_op || ' is refused';
+end
+$$;
+
+COMMENT ON FUNCTION public.audit_refuse() IS 'Refuses whatever would change or remove what is in the audit log';
+
 CREATE TABLE public.account_usage (
     account_id text NOT NULL,
     storage_bytes bigint DEFAULT 0 NOT NULL,
@@ -84,6 +142,46 @@ CREATE TABLE public.api_keys (
     CONSTRAINT api_keys_check CHECK (((scope = 'agent'::text) = (agent_email IS NOT NULL))),
     CONSTRAINT api_keys_scope_check CHECK ((scope = ANY (ARRAY['account'::text, 'agent'::text])))
 );
+
+CREATE TABLE public.audit_heads (
+    account_id text NOT NULL,
+    number bigint NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT audit_heads_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT audit_heads_number_check CHECK ((number >= 0))
+);
+
+COMMENT ON TABLE public.audit_heads IS 'The newest row of each account in audit_log: what was cut off at the end is missed here';
+
+CREATE TABLE public.audit_log (
+    account_id text NOT NULL,
+    number bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor_kind text NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    evidence json NOT NULL,
+    previous bytea NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK ((action ~ '^[a-z_]+\.[a-z_]+$'::text)),
+    CONSTRAINT audit_log_actor_check CHECK ((POSITION(('
+'::text) IN (actor)) = 0)),
+    CONSTRAINT audit_log_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['key'::text, 'session'::text, 'link'::text, 'program'::text, 'identity'::text, 'expiry'::text, 'system'::text]))),
+    CONSTRAINT audit_log_at_check CHECK (((at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT audit_log_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT audit_log_evidence_check CHECK ((POSITION(('
+'::text) IN ((evidence)::text)) = 0)),
+    CONSTRAINT audit_log_previous_check CHECK ((length(previous) = 32)),
+    CONSTRAINT audit_log_subject_check CHECK ((POSITION(('
+'::text) IN (subject)) = 0))
+);
+
+COMMENT ON TABLE public.audit_log IS 'What was decided about mail and access. Without a reference to accounts: deleting an account row hides nothing';
+
+COMMENT ON COLUMN public.audit_log.number IS 'per account from 1, without gaps; given by the database, as are previous and digest';
+
+COMMENT ON COLUMN public.audit_log.evidence IS 'json and not jsonb: the digest is of the text as it was written';
 
 CREATE TABLE public.contact_imports (
     account_id text NOT NULL,
@@ -485,10 +583,13 @@ CREATE TABLE public.notices (
     detail text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sent_at timestamp with time zone,
+    expires_at timestamp with time zone,
     CONSTRAINT notices_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'outcome_unknown'::text])))
 );
 
 COMMENT ON TABLE public.notices IS 'Mail of the deployment itself to the owner of an account, such as a request to review';
+
+COMMENT ON COLUMN public.notices.expires_at IS 'from then on nobody wants it: it is not sent any more';
 
 CREATE TABLE public.oauth_clients (
     id text NOT NULL,
@@ -544,6 +645,17 @@ CREATE TABLE public.oauth_tokens (
 COMMENT ON COLUMN public.oauth_tokens.rotated_at IS 'of a refresh token that was used: a second use revokes the grant';
 
 COMMENT ON COLUMN public.oauth_tokens.parent_sha256 IS 'the refresh token that this one was given for';
+
+CREATE TABLE public.oidc_identities (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    account_id text NOT NULL,
+    email text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON COLUMN public.oidc_identities.email IS 'the verified address by which the account was found; the subject is what counts since';
 
 CREATE TABLE public.protection_events (
     account_id text NOT NULL,
@@ -662,10 +774,60 @@ CREATE TABLE public.sessions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    id text DEFAULT ('ses_'::text || replace((gen_random_uuid())::text, '-'::text, ''::text)) NOT NULL,
+    signed_in_by text DEFAULT 'key'::text NOT NULL,
+    browser text DEFAULT ''::text NOT NULL,
+    network text DEFAULT ''::text NOT NULL,
+    renewal_seed bytea DEFAULT sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) NOT NULL,
+    token_since timestamp with time zone DEFAULT now() NOT NULL,
+    next_sha256 bytea,
+    previous_sha256 bytea,
+    previous_until timestamp with time zone,
+    CONSTRAINT sessions_next_sha256_check CHECK ((length(next_sha256) = 32)),
+    CONSTRAINT sessions_previous_sha256_check CHECK ((length(previous_sha256) = 32)),
+    CONSTRAINT sessions_renewal_seed_check CHECK ((length(renewal_seed) = 32)),
+    CONSTRAINT sessions_signed_in_by_check CHECK ((signed_in_by = ANY (ARRAY['key'::text, 'link'::text, 'oidc'::text]))),
     CONSTRAINT sessions_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
 
 COMMENT ON COLUMN public.sessions.key_id IS 'the API key that was shown to sign in: when it stops, so does the session';
+
+COMMENT ON COLUMN public.sessions.id IS 'what a person names it by; it opens nothing';
+
+COMMENT ON COLUMN public.sessions.network IS 'where it began, coarsely: a /24 or a /48';
+
+COMMENT ON COLUMN public.sessions.renewal_seed IS 'with the token it makes the next one: whoever reads only one of the two has nothing';
+
+COMMENT ON COLUMN public.sessions.next_sha256 IS 'a token that was offered and is not in use yet';
+
+COMMENT ON COLUMN public.sessions.previous_sha256 IS 'the token before, good until previous_until for requests that were under way';
+
+CREATE TABLE public.sign_in_links (
+    token_sha256 bytea NOT NULL,
+    account_id text NOT NULL,
+    browser_sha256 bytea NOT NULL,
+    onward text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_links_browser_sha256_check CHECK ((length(browser_sha256) = 32)),
+    CONSTRAINT sign_in_links_token_sha256_check CHECK ((length(token_sha256) = 32))
+);
+
+COMMENT ON TABLE public.sign_in_links IS 'links that were mailed to sign in; a row is gone once one of its account was used';
+
+COMMENT ON COLUMN public.sign_in_links.browser_sha256 IS 'of the browser that asked: in another one the link opens nothing';
+
+CREATE TABLE public.sign_in_states (
+    state_sha256 bytea NOT NULL,
+    browser_sha256 bytea NOT NULL,
+    onward text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_states_browser_sha256_check CHECK ((length(browser_sha256) = 32)),
+    CONSTRAINT sign_in_states_state_sha256_check CHECK ((length(state_sha256) = 32))
+);
+
+COMMENT ON TABLE public.sign_in_states IS 'people on their way to an OpenID provider; a row is gone once they are back';
 
 CREATE TABLE public.signing_secrets (
     account_id text NOT NULL,
@@ -791,6 +953,12 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (account_id, id);
 
+ALTER TABLE ONLY public.audit_heads
+    ADD CONSTRAINT audit_heads_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (account_id, number);
+
 ALTER TABLE ONLY public.contact_imports
     ADD CONSTRAINT contact_imports_pkey PRIMARY KEY (account_id, id);
 
@@ -866,6 +1034,12 @@ ALTER TABLE ONLY public.oauth_grants
 ALTER TABLE ONLY public.oauth_tokens
     ADD CONSTRAINT oauth_tokens_pkey PRIMARY KEY (token_sha256);
 
+ALTER TABLE ONLY public.oidc_identities
+    ADD CONSTRAINT oidc_identities_account_id_issuer_key UNIQUE (account_id, issuer);
+
+ALTER TABLE ONLY public.oidc_identities
+    ADD CONSTRAINT oidc_identities_pkey PRIMARY KEY (issuer, subject);
+
 ALTER TABLE ONLY public.protection_events
     ADD CONSTRAINT protection_events_pkey PRIMARY KEY (account_id, id);
 
@@ -892,6 +1066,12 @@ ALTER TABLE ONLY public.sending_ramps
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_sha256);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_pkey PRIMARY KEY (token_sha256);
+
+ALTER TABLE ONLY public.sign_in_states
+    ADD CONSTRAINT sign_in_states_pkey PRIMARY KEY (state_sha256);
 
 ALTER TABLE ONLY public.signing_secrets
     ADD CONSTRAINT signing_secrets_pkey PRIMARY KEY (account_id, id);
@@ -921,6 +1101,12 @@ CREATE INDEX agents_by_account ON public.agents USING btree (account_id, created
 CREATE INDEX agents_by_domain ON public.agents USING btree (registered_domain);
 
 CREATE UNIQUE INDEX agents_catch_all ON public.agents USING btree (domain) WHERE (catch_all AND (deleted_at IS NULL));
+
+CREATE INDEX audit_log_by_action ON public.audit_log USING btree (account_id, action, number);
+
+CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (account_id, actor, number);
+
+CREATE INDEX audit_log_by_subject ON public.audit_log USING btree (account_id, subject, number);
 
 CREATE INDEX contacts_by_age ON public.contacts USING btree (account_id, created_at DESC, address DESC);
 
@@ -1006,6 +1192,8 @@ CREATE INDEX metrics_stale_by_hour ON public.metrics_stale USING btree (account_
 
 CREATE INDEX notices_by_account ON public.notices USING btree (account_id, created_at DESC);
 
+CREATE INDEX notices_by_expiry ON public.notices USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
 CREATE INDEX notices_due ON public.notices USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
 CREATE INDEX oauth_codes_by_expiry ON public.oauth_codes USING btree (expires_at);
@@ -1038,6 +1226,18 @@ CREATE INDEX sessions_by_account ON public.sessions USING btree (account_id);
 
 CREATE INDEX sessions_by_expiry ON public.sessions USING btree (expires_at);
 
+CREATE UNIQUE INDEX sessions_by_id ON public.sessions USING btree (id);
+
+CREATE UNIQUE INDEX sessions_by_next ON public.sessions USING btree (next_sha256) WHERE (next_sha256 IS NOT NULL);
+
+CREATE UNIQUE INDEX sessions_by_previous ON public.sessions USING btree (previous_sha256) WHERE (previous_sha256 IS NOT NULL);
+
+CREATE INDEX sign_in_links_by_account ON public.sign_in_links USING btree (account_id);
+
+CREATE INDEX sign_in_links_by_expiry ON public.sign_in_links USING btree (expires_at);
+
+CREATE INDEX sign_in_states_by_expiry ON public.sign_in_states USING btree (expires_at);
+
 CREATE INDEX submissions_by_provider ON public.submissions USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
 CREATE INDEX submissions_due ON public.submissions USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
@@ -1047,6 +1247,16 @@ CREATE INDEX templates_by_account ON public.templates USING btree (account_id, c
 CREATE UNIQUE INDEX templates_by_alias ON public.templates USING btree (account_id, alias) WHERE (alias IS NOT NULL);
 
 CREATE INDEX unsubscribe_tokens_by_account ON public.unsubscribe_tokens USING btree (account_id);
+
+CREATE TRIGGER audit_chain BEFORE INSERT ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.audit_chain();
+
+CREATE TRIGGER audit_refuse BEFORE INSERT OR DELETE OR UPDATE ON public.audit_heads FOR EACH ROW EXECUTE FUNCTION public.audit_refuse();
+
+CREATE TRIGGER audit_refuse BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.audit_refuse();
+
+CREATE TRIGGER audit_refuse_truncate BEFORE TRUNCATE ON public.audit_heads FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
+
+CREATE TRIGGER audit_refuse_truncate BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 
 ALTER TABLE ONLY public.account_usage
     ADD CONSTRAINT account_usage_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
@@ -1141,6 +1351,9 @@ ALTER TABLE ONLY public.oauth_grants
 ALTER TABLE ONLY public.oauth_tokens
     ADD CONSTRAINT oauth_tokens_account_id_grant_id_fkey FOREIGN KEY (account_id, grant_id) REFERENCES public.oauth_grants(account_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.oidc_identities
+    ADD CONSTRAINT oidc_identities_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.protection_events
     ADD CONSTRAINT protection_events_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
@@ -1158,6 +1371,9 @@ ALTER TABLE ONLY public.sending_ramps
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.signing_secrets
     ADD CONSTRAINT signing_secrets_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;

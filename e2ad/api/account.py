@@ -11,11 +11,11 @@ from e2ad.api.services import Services
 from e2ad.api.shapes import Instant
 from e2ad.api.views import ConfirmQuery, PageQuery, optional_instant
 from e2ad.core import errors
+from e2ad.core.audit import Actor
 from e2ad.core.events import parse_rfc3339, rfc3339
 from e2ad.gateway import api_keys
 from e2ad.gateway.access import Principal
 from e2ad.gateway.api_keys import Minted
-from e2ad.gateway.mint import now
 from e2ad.storage import accounts
 
 __all__ = [
@@ -221,6 +221,7 @@ async def create_api_key(call: Call[None, CreateAPIKeyRequest]) -> Result:
         agent_email=body.agent_email or "",
         expires_at=_expiry(body.expires_at),
         settle=settling(call, _made),
+        actor=call.actor,
     )
     return _made(made)
 
@@ -236,18 +237,17 @@ async def create_api_key(call: Call[None, CreateAPIKeyRequest]) -> Result:
 )
 async def delete_api_key(call: Call[ConfirmQuery, None]) -> DeleteApiKeyResult:
     """The key stops working at once."""
-    await revoke_key(call.services, call.principal.account_id, call.path["id"])
+    await revoke_key(call.services, call.principal.account_id, call.path["id"], call.actor)
     return DeleteApiKeyResult(deleted=True, id=call.path["id"])
 
 
-async def revoke_key(services: Services, account_id: str, key_id: str) -> None:
+async def revoke_key(services: Services, account_id: str, key_id: str, actor: Actor) -> None:
     """Stop a key, the sessions that began with it, and the identity tokens of its inbox.
 
     Raises:
         NotFound: there is none.
     """
-    if not await accounts.revoke_key(services.db, account_id, key_id, now()):
-        raise errors.NotFound
+    await api_keys.revoke(services.db, account_id, key_id, actor)
     services.forget_account(account_id)
 
 

@@ -208,7 +208,8 @@ async def update_agent(call: Call[None, UpdateAgentRequest]) -> AgentView:
         webhook_url=None if body.webhook_url is UNSET else body.webhook_url,
         catch_all=None if body.catch_all is UNSET else body.catch_all,
     )
-    return _view(await registry(call.services).update(call.principal.account_id, call.path["email"], change))
+    verbs, account_id = registry(call.services), call.principal.account_id
+    return _view(await verbs.update(account_id, call.path["email"], change, call.actor))
 
 
 @operation(
@@ -226,9 +227,9 @@ async def delete_agent(call: Call[PermanentQuery, None]) -> DeleteAgentResult:
     email, verbs = call.path["email"], registry(call.services)
     purged = 0
     if call.query.permanent:
-        purged = await verbs.purge(call.principal.account_id, email)
+        purged = await verbs.purge(call.principal.account_id, email, call.actor)
     else:
-        await verbs.trash(call.principal.account_id, email)
+        await verbs.trash(call.principal.account_id, email, call.actor)
     return DeleteAgentResult(deleted=True, email=email, messages_deleted=purged)
 
 
@@ -243,7 +244,8 @@ async def delete_agent(call: Call[PermanentQuery, None]) -> DeleteAgentResult:
 )
 async def restore_agent(call: Call[None, None]) -> AgentView:
     """Bring an agent back with all its mail."""
-    return _view(await registry(call.services).restore(call.principal.account_id, call.path["email"]))
+    agent = await registry(call.services).restore(call.principal.account_id, call.path["email"], call.actor)
+    return _view(agent)
 
 
 def _view(agent: Agent) -> AgentView:

@@ -80,7 +80,7 @@ async def list_connections(call: Call[PageQuery, None]) -> PageConnectionView:
 )
 async def delete_connection(call: Call[ConfirmQuery, None]) -> DeleteConnectionResult:
     """All its tokens stop at once, in every process; 404 where it was ended before."""
-    await _oauth(call.services).disconnect(call.principal.account_id, call.path["id"])
+    await _oauth(call.services).disconnect(call.principal.account_id, call.path["id"], call.actor)
     return DeleteConnectionResult(deleted=True, id=call.path["id"])
 
 

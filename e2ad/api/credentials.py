@@ -12,8 +12,19 @@ from e2ad.api.services import Services
 from e2ad.core.errors import Forbidden, Unauthorized
 from e2ad.core.oauth import origin_of
 from e2ad.gateway.access import Principal
+from e2ad.gateway.sessions import LONGEST, Visitor
 
-__all__ = ["COOKIE", "authenticate", "check_own_page", "cookie_of", "cross_site", "session_cookie"]
+__all__ = [
+    "COOKIE",
+    "authenticate",
+    "check_own_page",
+    "cookie_of",
+    "cross_site",
+    "renewed_cookie",
+    "session_cookie",
+    "started_cookie",
+    "visitor_of",
+]
 
 COOKIE: Final = "e2a_session"
 
@@ -89,3 +100,19 @@ def session_cookie(services: Services, token: str, seconds: int) -> str:
     """The `Set-Cookie` of a session; with 0 seconds the one that removes it."""
     secure = "; Secure" if services.public_url.startswith("https:") else ""
     return f"{COOKIE}={token}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+
+def started_cookie(services: Services, token: str) -> str:
+    """The `Set-Cookie` of a session that has a new token."""
+    return session_cookie(services, token, int(LONGEST.total_seconds()))
+
+
+async def renewed_cookie(services: Services, headers: Mapping[str, str]) -> str | None:
+    """The `Set-Cookie` that goes with a page for somebody whose token is old; None where there is nothing to do."""
+    token = await services.sessions.renewed(cookie_of(headers, COOKIE))
+    return None if token is None else started_cookie(services, token)
+
+
+def visitor_of(headers: Mapping[str, str], client_address: str) -> Visitor:
+    """Who signs in, as far as a request tells."""
+    return Visitor(headers.get("user-agent", ""), client_address)

@@ -62,7 +62,7 @@ class OperationEndpoint:
             poll = await take_poll(self.services, principal) if self.operation.poll and principal else None
             allowance = poll or allowance
             allowance.check()
-            response = await run_bounded(self._handle(call, principal), self.services)
+            response = await run_bounded(self.carry_out(call, principal), self.services)
             if response.status == 201 and self.operation.location:
                 response = with_headers(response, {"Location": filled(self.operation.location, response.body)})
         except ClientGone:
@@ -126,7 +126,12 @@ class OperationEndpoint:
         await authorize(self.services, scope, principal, call.path.get("email"))
         return principal
 
-    async def _handle(self, call: Call[Any, Any], principal: Principal | None) -> Response:
+    async def carry_out(self, call: Call[Any, Any], principal: Principal | None) -> Response:
+        """Run the handler for a call that was read and a caller who may; with an Idempotency-Key, once.
+
+        Raises:
+            Failure: as the handler; IdempotencyInFlight, IdempotencyKeyReuse.
+        """
         call = evolve(call, principal=principal)
         key = call.header("idempotency-key") if self.operation.idempotent else None
         if not key or principal is None:

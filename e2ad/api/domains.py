@@ -242,7 +242,7 @@ async def verify_domain(call: Call[None, None]) -> VerifyDomainView:
 async def rotate_domain_keys(call: Call[None, None]) -> DomainView:
     """Make new keys. They sign once their records are seen; the old ones stay published for a week after that."""
     verbs = registry(call.services)
-    return view(call.services, verbs, await verbs.rotate(call.principal.account_id, call.path["domain"]))
+    return view(call.services, verbs, await verbs.rotate(call.principal.account_id, call.path["domain"], call.actor))
 
 
 @operation(

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from attrs import field, frozen
 from msgspec import UNSET, UnsetType
 
+from e2ad.api.export_people import IdentityExportEntry, OAuthConnectionEntry, SessionExportEntry
 from e2ad.api.message_views import AttachmentMetaView, Authentication
 from e2ad.api.shapes import Instant
 
@@ -180,19 +181,6 @@ class ProtectionEventExportEntry:
 
 
 @frozen
-class OAuthConnectionEntry:
-    """A program that was let in. `agent_email` is empty for one that may act for the whole account."""
-
-    client_id: str
-    client_name: str
-    agent_email: str
-    scope: str
-    issued_at: Instant
-    expires_at: Instant | UnsetType = UNSET
-    revoked_at: Instant | UnsetType = UNSET
-
-
-@frozen
 class RecipientExportEntry:
     """How far a message came on its way to one recipient. `field` is to, cc or bcc."""
 
@@ -355,12 +343,18 @@ class SenderEvidenceExportEntry:
 
 
 @frozen
-class SessionExportEntry:
-    """A browser that is signed in."""
+class AuditExportEntry:
+    """A row of the audit log. `evidence` is a JSON text, which the digest is made of as it stands there."""
 
-    created_at: Instant
-    last_seen_at: Instant
-    expires_at: Instant
+    number: int
+    at: Instant
+    actor_kind: str
+    actor: str
+    action: str
+    subject: str
+    evidence: str
+    previous: str
+    digest: str
 
 
 @frozen
@@ -392,6 +386,8 @@ class UserExport:
     correspondents: list[CorrespondentExportEntry]
     sender_evidence: list[SenderEvidenceExportEntry]
     sessions: list[SessionExportEntry]
+    identities: list[IdentityExportEntry]
+    audit: list[AuditExportEntry]
 
 
 MEMBERS: Final[Mapping[str, type[Any]]] = {

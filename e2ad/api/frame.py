@@ -38,6 +38,7 @@ body {{ margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 s
 main {{ max-width: 34rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }}
 header {{ color: var(--soft); font-size: .875rem; margin: 0 0 .35rem; }}
 h1 {{ font-size: 1.35rem; line-height: 1.3; margin: 0 0 1rem; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }} .way-in {{ margin: 0 0 1rem; }}
 section, fieldset {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem;
   margin: 0 0 1rem; min-width: 0; }}
 legend {{ font-weight: 600; padding: 0 .35rem; margin-left: -.35rem; }}
@@ -50,8 +51,8 @@ dd {{ margin: 0; overflow-wrap: anywhere; }} dd + dt {{ margin-top: .6rem; }}
 .way input {{ width: 1.15rem; height: 1.15rem; margin: .2rem 0 0; accent-color: var(--ring); }}
 .way small, .hint {{ color: var(--soft); font-size: .9rem; display: block; }} .hint {{ margin-top: .35rem; }}
 .field {{ display: block; margin: .75rem 0 .3rem; }}
-select, input[type=text], input[type=password] {{ width: 100%; padding: .65rem .7rem; font: inherit; color: inherit;
-  background: var(--paper); border: 1px solid var(--line); border-radius: 8px; }}
+select, input[type=text], input[type=password], input[type=email] {{ width: 100%; padding: .65rem .7rem;
+  font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; }}
 .buttons {{ display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; }}
 button {{ padding: .85rem 1rem; font: inherit; font-weight: 600; border-radius: 8px; cursor: pointer;
   color: inherit; background: var(--card); border: 1px solid var(--line); }}

@@ -134,6 +134,7 @@ async def resolve_message(call: Call[None, ResolveMessageRequest]) -> ResolveMes
         call.body.outcome,
         outbox=services.config.features.outbox,
         at=mint.now(),
+        actor=call.actor,
     )
     services.courier.kick()
     return ResolveMessageResult(message_id, call.body.outcome)

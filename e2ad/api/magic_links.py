@@ -4,6 +4,7 @@ GET and HEAD show and change nothing, whatever reads the mail before its owner d
 bound to the draft as it was when the mail was written: of a draft that was changed since, the page says so.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -20,6 +21,7 @@ from e2ad.api.review_pages import SECURITY, confirmation, message_page
 from e2ad.api.reviews import deciding
 from e2ad.api.services import Services
 from e2ad.core import errors
+from e2ad.core.audit import Actor
 from e2ad.core.errors import Failure, answer
 from e2ad.core.outbound import Draft, decode_draft
 from e2ad.core.review_links import Action, ReviewLink
@@ -59,11 +61,12 @@ class _Refused(Exception):
 
 @frozen
 class _Opened:
-    """A link that may decide."""
+    """A link that may decide. `fingerprint` is the start of its token's hash: it tells two apart and opens nothing."""
 
     link: ReviewLink
     found: Linked
     sha256: bytes
+    fingerprint: str
 
 
 @frozen
@@ -101,7 +104,7 @@ class MagicLink:
         if exchange.method == "POST":
             form = await _form(exchange)
             opened = await self._open(form.get("t") or form.get("token") or "")
-            return await self._decide(opened, form.get("reason", ""))
+            return await self._decide(opened, form.get("reason", ""), exchange.client_address)
         query = exchange.query()
         token = query.get("t") or query.get("token") or ""
         opened = await self._open(token)
@@ -149,11 +152,12 @@ class MagicLink:
                 "It was edited after this link was sent, so the link is no longer about what would leave.",
                 f"Nothing was decided. See what would leave now: `e2a reviews show {link.message_id}`",
             )
-        return _Opened(link, found, signed[-1])
+        return _Opened(link, found, signed[-1], hashlib.sha256(token.encode()).hexdigest()[:16])
 
-    async def _decide(self, opened: _Opened, reason: str) -> Response:
+    async def _decide(self, opened: _Opened, reason: str, client_address: str) -> Response:
         account_id, message_id = opened.found.account_id, opened.link.message_id
-        reviewer, verbs = Reviewer("link", account_id), deciding(self.services)
+        actor = Actor("link", opened.fingerprint, client_address)
+        reviewer, verbs = Reviewer("link", account_id, actor), deciding(self.services)
         _, draft = await self._shown(opened)
         if self.action == "reject":
             reason = reason.strip()[:MAX_REASON] or DEFAULT_REASON

@@ -21,6 +21,7 @@ from e2ad.api.frame import HTML, SECURITY, sentence
 from e2ad.api.oauth_answers import read_form, verbs
 from e2ad.api.oauth_pages import policy, question, refusal
 from e2ad.api.services import Services
+from e2ad.core.audit import Actor
 from e2ad.core.errors import Failure, NotFound, OAuthRefused, answer
 from e2ad.core.oauth_consent import ConsentRequest
 from e2ad.gateway import mint
@@ -37,10 +38,11 @@ _SECURITY: Final = {**SECURITY, "Referrer-Policy": "no-referrer"}
 
 @frozen
 class _Person:
-    """Who is signed in. `session` is the hash of the cookie, which a form is bound to."""
+    """Who is signed in. `session` is the hash of the session's id, which a form is bound to: the cookie may change."""
 
     account_id: str
     session: bytes
+    actor: Actor
 
 
 @frozen
@@ -70,11 +72,11 @@ class _Page:
         raise RuntimeError("a page has an answer")
 
     async def _person(self, exchange: Exchange) -> _Person | None:
-        cookie = cookie_of(exchange.headers, COOKIE)
-        principal = await self.services.sessions.resolve(cookie)
-        if principal is None or principal.agent_email is not None:
+        found = await self.services.sessions.signed_in(cookie_of(exchange.headers, COOKIE))
+        if found is None or found.principal.agent_email is not None:
             return None
-        return _Person(principal.account_id, hashlib.sha256(cookie.encode()).digest())
+        actor = Actor("session", found.session_id, exchange.client_address)
+        return _Person(found.principal.account_id, hashlib.sha256(found.session_id.encode()).digest(), actor)
 
     def _consent(self) -> Consent:
         return Consent(verbs(self.services), registry(self.services))
@@ -138,7 +140,7 @@ class Decide(_Page):
         asked = Question(client, request)
         choice = Choice(form.get("scope", ""), form.get("agent_choice", ""), form.get("address", ""))
         try:
-            return _redirect(await consent.allow(asked, choice))
+            return _redirect(await consent.allow(asked, choice, person.actor))
         except OAuthRefused:
             raise
         except Failure as failure:

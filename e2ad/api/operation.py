@@ -26,8 +26,10 @@ from attrs import evolve, field, frozen
 
 from e2ad.api.exchange import Stream
 from e2ad.api.shapes import BodyShape, ParameterShape, QueryShape, datetime_members
+from e2ad.core.audit import Actor
 from e2ad.core.errors import Failure
 from e2ad.gateway.access import Principal
+from e2ad.gateway.audit import actor_of
 
 if TYPE_CHECKING:
     from e2ad.api.classic.framework import ClassicCall
@@ -110,6 +112,11 @@ class Call(Generic[Q, B]):
         if self._principal is None:
             raise RuntimeError("a public operation has no principal")
         return self._principal
+
+    @property
+    def actor(self) -> Actor:
+        """Who the caller is in the audit log."""
+        return actor_of(self.principal, self.client_address)
 
     def header(self, name: str) -> str | None:
         """A request header by any spelling of its name."""

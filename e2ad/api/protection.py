@@ -178,7 +178,9 @@ async def put_agent_protection(call: Call[None, ProtectionConfigRequest]) -> Pro
     """Replace all of an agent's protection. Mail that is held already stays held."""
     services, wanted = call.services, _wanted(call.body)
     key = (call.principal.account_id, call.path["email"])
-    return _view(await verbs.put(services.db, *key, wanted, screening=services.config.features.screening))
+    return _view(
+        await verbs.put(services.db, *key, wanted, screening=services.config.features.screening, actor=call.actor)
+    )
 
 
 def _wanted(body: ProtectionConfigRequest) -> Protection:

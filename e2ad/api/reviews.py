@@ -1,6 +1,6 @@
 """Reviews: mail that waits for a person, and the decisions about it."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import evolve
 from msgspec import UNSET, UnsetType
@@ -21,6 +21,8 @@ from e2ad.api.sending import MAX_BODY, SendResultView, files
 from e2ad.api.services import Services
 from e2ad.api.views import optional_instant
 from e2ad.core import errors
+from e2ad.core.audit import Actor
+from e2ad.gateway.access import Principal
 from e2ad.gateway.deciding import Deciding
 from e2ad.gateway.edits import Edits
 from e2ad.gateway.reviews import Approved, Reviewer
@@ -107,7 +109,7 @@ async def approve_review(call: Call[None, ApproveRequest]) -> Result:
     approved = await deciding(call.services).approve(
         principal.account_id,
         message_id,
-        Reviewer("api", principal.key_id or principal.account_id),
+        reviewer(principal, call.actor),
         edits=_edits(call.body),
         seen=_seen(call.body.content_sha256),
         is_counted=not principal.exempt,
@@ -138,7 +140,7 @@ async def reject_review(call: Call[None, RejectRequest]) -> RejectResultView:
     rejected = await deciding(call.services).reject(
         principal.account_id,
         call.path["id"],
-        Reviewer("api", principal.key_id or principal.account_id),
+        reviewer(principal, call.actor),
         reason=call.body.reason or "",
         seen=_seen(call.body.content_sha256),
     )
@@ -170,11 +172,17 @@ async def edit_review(call: Call[None, ApproveRequest]) -> EditResultView:
     revised = await deciding(call.services).edit(
         principal.account_id,
         call.path["id"],
-        Reviewer("api", principal.key_id or principal.account_id),
+        reviewer(principal, call.actor),
         _edits(call.body),
         seen=_seen(call.body.content_sha256),
     )
     return EditResultView(revised.message_id, HIDDEN, revised.revision, revised.sha256.hex())
+
+
+def reviewer(principal: Principal, actor: Actor) -> Reviewer:
+    """Who decides, of those who call an API: a program with a key, or a person who is signed in."""
+    via: Literal["api", "dashboard"] = "dashboard" if principal.session_id else "api"
+    return Reviewer(via, principal.key_id or principal.account_id, actor)
 
 
 def deciding(services: Services) -> Deciding:

@@ -20,6 +20,7 @@ from e2ad.gateway.idempotency import Idempotency
 from e2ad.gateway.identity import Identities
 from e2ad.gateway.limits import RateLimits
 from e2ad.gateway.oauth_clients import Clients
+from e2ad.gateway.oidc import OpenIdProvider
 from e2ad.gateway.sessions import Sessions
 from e2ad.storage.pool import Database
 
@@ -45,6 +46,7 @@ class Services:
         courier: carries mail out; told of what was accepted.
         oauth_clients: programs that ask people for access, and what their documents say.
         sessions: who is signed in with a browser.
+        openid: the provider that people may sign in with, where there is one.
         identities: what agents show to say who they are.
         bodies: the memory of large requests.
         smtp_address: where this process takes mail, once it does.
@@ -59,6 +61,7 @@ class Services:
     exports: Exports
     oauth_clients: Clients
     sessions: Sessions
+    openid: OpenIdProvider | None
     identities: Identities
     cursors: Cursors
     egress: Egress
@@ -107,6 +110,7 @@ class Services:
             exports=Exports(db, config.export.concurrent, config.export.seconds),
             oauth_clients=Clients(db, egress, limits),
             sessions=Sessions(db),
+            openid=OpenIdProvider(config.oidc, egress, config.egress.allow_http) if config.oidc.issuer else None,
             identities=identities,
             cursors=Cursors(keys),
             egress=egress,

@@ -101,7 +101,7 @@ async def create_webhook(call: Call[None, CreateWebhookRequest]) -> Result:
     draft = WebhookDraft(body.url, body.events, body.description, filters_of(body.filters))
     new = await verbs.check(call.principal.account_id, draft)
     async with call.services.db.transaction() as transaction:
-        webhook, secret = await verbs.add(transaction, new)
+        webhook, secret = await verbs.add(transaction, new, call.actor)
         view = CreateWebhookResponse(
             signing_secret=secret,
             id=webhook.id,
@@ -153,7 +153,9 @@ async def update_webhook(call: Call[None, UpdateWebhookRequest]) -> WebhookView:
         labels=None if filters is None else list(filters.labels),
         enabled=None if body.enabled is UNSET else body.enabled,
     )
-    return webhook_view(await registry(call.services).update(call.principal.account_id, call.path["id"], change))
+    return webhook_view(
+        await registry(call.services).update(call.principal.account_id, call.path["id"], change, call.actor)
+    )
 
 
 @operation(
@@ -167,7 +169,7 @@ async def update_webhook(call: Call[None, UpdateWebhookRequest]) -> WebhookView:
 )
 async def delete_webhook(call: Call[ConfirmQuery, None]) -> DeleteWebhookResult:
     """Remove a webhook for good; deliveries that still wait are given up."""
-    await registry(call.services).delete(call.principal.account_id, call.path["id"])
+    await registry(call.services).delete(call.principal.account_id, call.path["id"], call.actor)
     return DeleteWebhookResult(deleted=True, id=call.path["id"])
 
 
@@ -185,7 +187,7 @@ async def rotate_webhook_secret(call: Call[None, None]) -> Result:
     """A new secret; the old one signs beside it for 24 hours, so that receivers can change over."""
     async with call.services.db.transaction() as transaction:
         secret, expires_at = await registry(call.services).rotate(
-            transaction, call.principal.account_id, call.path["id"]
+            transaction, call.principal.account_id, call.path["id"], call.actor
         )
         return await call.settle(transaction, Result(200, RotateSecretResponse(secret, rfc3339(expires_at))))
 

@@ -1,6 +1,7 @@
 """The two commands: `e2ad` runs and operates the daemon, `e2a` is its client for agents and people.
 
-- `e2ad`: `daemon` has the commands, `develop` those below `e2ad dev`, `failing` how it ends in trouble.
+- `e2ad`: `daemon` has the commands, `develop` those below `e2ad dev`, `audit` those that prove the log of decisions;
+  `configured` finds the configuration, `failing` is how it ends in trouble.
 - `e2a`, the frame: `client` lists the commands, below headings, and where each is: `frame` imports it when it is asked
   for, and ends the program. Each is a function of a `context`: the client, the agent it is about, how it prints
   (`printing`), asks, and ends (`endings`: exit statuses). `settings` finds deployment and key, `configuring` stores
@@ -24,6 +25,7 @@ spells none of its paths. What was asked for goes to stdout, all else to stderr.
 JSON value (a list is an array), and one a line where it runs on; a failure is an object on stderr. What a stranger
 wrote passes through `plain`. Nothing is cut off in a pipe. What cannot be undone asks, or needs `--yes`.
 
-What may go wrong. Exit statuses of `e2ad`: 0 done, 1 failed, 2 wrong usage, 78 a configuration that
-cannot be used (sysexits.h). Those of `e2a` are in `endings` and at the end of `e2a --help`; they are frozen.
+What may go wrong. Exit statuses of `e2ad`: 0 done, 1 failed (of `audit`: a row is bad), 2 wrong usage, 69 the log
+could not be read, 78 a configuration that cannot be used (sysexits.h). Those of `e2a` are in `endings` and at the end
+of `e2a --help`; they are frozen.
 """

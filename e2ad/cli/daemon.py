@@ -11,9 +11,11 @@ from pathlib import Path
 import click
 import trio
 
-from e2ad import __version__, maillog
+from e2ad import __version__
 from e2ad.cli import develop, failing
-from e2ad.config import Config, ConfigError, load
+from e2ad.cli.audit import audit
+from e2ad.cli.configured import config_option, configuration
+from e2ad.config import Config
 
 __all__ = ["main"]
 
@@ -23,28 +25,8 @@ def main() -> None:
     """A real, authenticated e-mail address for AI agents."""
 
 
-def _configuration(path: Path | None, need: tuple[str, ...]) -> Config:
-    """The configuration, or exit 78 with every problem on stderr."""
-    try:
-        config = load(path, need=need)
-    except ConfigError as error:
-        failing.fail_for_configuration(error)
-    maillog.configure(config.log.level, config.log.format)
-    return config
-
-
-_config_option = click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(exists=False, dir_okay=False, path_type=Path),
-    envvar="E2AD_CONFIG",
-    help="A TOML file; config.example.toml has every key.",
-)
-
-
 @main.command()
-@_config_option
+@config_option
 @click.option("--roles", default="smtp,http,worker", show_default=True, help="Which parts this process runs.")
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that share the ports."
@@ -54,7 +36,7 @@ def serve(path: Path | None, roles: str, workers: int, bootstrap_email: str | No
     """Run e2ad until it gets SIGTERM or SIGINT."""
     from e2ad import daemon
 
-    config = _configuration(path, ("database.url", "signing.secrets"))
+    config = configuration(path, ("database.url", "signing.secrets"))
     if bootstrap_email is not None:
         _bootstrap(config, bootstrap_email, as_json=False)
         return
@@ -72,12 +54,12 @@ def _child_argv(path: Path | None, roles: str) -> list[str]:
 
 
 @main.command()
-@_config_option
+@config_option
 @click.argument("email")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of two lines.")
 def bootstrap(path: Path | None, email: str, as_json: bool) -> None:
     """Make an account for EMAIL (if there is none) and a new API key, shown once."""
-    _bootstrap(_configuration(path, ("database.url", "signing.secrets")), email, as_json=as_json)
+    _bootstrap(configuration(path, ("database.url", "signing.secrets")), email, as_json=as_json)
 
 
 def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
@@ -94,13 +76,13 @@ def _bootstrap(config: Config, email: str, *, as_json: bool) -> None:
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option("--verify", is_flag=True, help="Change nothing; fail if a migration is missing.")
 def migrate(path: Path | None, verify: bool) -> None:
     """Bring the database to this version's schema."""
     from e2ad import daemon
 
-    config = _configuration(path, ("database.url",))
+    config = configuration(path, ("database.url",))
     with failing.explained():
         applied = trio.run(daemon.migrate, config, "verify" if verify else "auto")
     for name in applied:
@@ -114,10 +96,10 @@ def config() -> None:
 
 
 @config.command()
-@_config_option
+@config_option
 def check(path: Path | None) -> None:
     """Say everything that is wrong with the configuration, or that it is fine."""
-    _configuration(path, ("database.url", "signing.secrets"))
+    configuration(path, ("database.url", "signing.secrets"))
     click.echo("the configuration is fine")
 
 
@@ -127,4 +109,5 @@ def version() -> None:
     click.echo(f"e2ad {__version__}")
 
 
+main.add_command(audit)
 main.add_command(develop.dev)

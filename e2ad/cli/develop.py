@@ -79,8 +79,11 @@ def _print_json(running: "Running") -> None:
         click.echo(f"e2ad: {running.note}", err=True)
 
 
-def _print_request(request: notices.Request, *, as_json: bool) -> None:
-    """A held mail: what the owner's own mail would say. Stdout is for the one JSON object, if that was wanted."""
+def _print_request(request: notices.Request | notices.SignInLink, *, as_json: bool) -> None:
+    """What the owner's own mail would say. Stdout is for the one JSON object, if that was wanted."""
+    if isinstance(request, notices.SignInLink):
+        click.echo(f"\nlink to sign in as {plain(request.email)}:\n  {request.link}", err=as_json)
+        return
     for line in (
         f"\nheld for review: {plain(request.subject)}",
         f"  approve: {request.approve}",
@@ -98,6 +101,7 @@ def _print_welcome(running: "Running") -> None:
         ("Dashboard", running.dashboard_url),
         ("SMTP", running.smtp),
         ("API key", running.api_key),
+        ("Account", running.account_email),
         ("Agents", f"SLUG@{running.shared_domain}"),
     ):
         console.print(f"  {name + ':':<11} {value}")

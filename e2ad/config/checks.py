@@ -14,6 +14,7 @@ __all__ = [
     "at_least",
     "between",
     "domain",
+    "domains",
     "name",
     "nameservers",
     "networks",
@@ -21,6 +22,7 @@ __all__ = [
     "port",
     "public_url",
     "schedule",
+    "scopes",
     "secrets",
     "shared_secret",
     "stub_zones",
@@ -118,6 +120,21 @@ def domain(value: str) -> str | None:
             parse_domain(value)
     except AddressError as error:
         return f"must be a domain name such as agents.example.com: {error}"
+    return None
+
+
+def domains(value: tuple[str, ...]) -> str | None:
+    """Domain names, in lower case as they are compared."""
+    for text in value:
+        if not text or text != text.lower() or domain(text) is not None:
+            return f"{text!r} is not a domain name in lower case; write it like example.com"
+    return None
+
+
+def scopes(value: str) -> str | None:
+    """What is asked of an OpenID provider."""
+    if "openid" not in value.split() or re.fullmatch(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*", value) is None:
+        return "must be words with a blank between them, openid among them"
     return None
 
 

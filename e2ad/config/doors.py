@@ -5,7 +5,7 @@ from attrs import frozen
 from e2ad.config import checks
 from e2ad.config.key import key
 
-__all__ = ["Dashboard", "Http", "Identity", "Internal", "Smtp", "Websocket"]
+__all__ = ["Dashboard", "Http", "Identity", "Internal", "Oidc", "Smtp", "Websocket"]
 
 
 @frozen
@@ -92,6 +92,29 @@ class Identity:
 
     private_key_file: str = key("")
     key_id: str = key("v1", checks.name)
+
+
+@frozen
+class Oidc:
+    """People sign in with an OpenID provider. An empty `issuer` means none; with one go `client_id` and
+    `http.public_url`, and `<public_url>/api/auth/callback` is what the provider must know as redirect URI.
+
+    `name` stands on the button; `prompt` is what the provider shall ask in any case. Somebody signs in to the account
+    that has their verified address. With `create_accounts` those who have none get one: then name the
+    `allowed_email_domains`, or it is everybody whom the provider knows; without domains listed, all are fine. A
+    provider on a private network needs `egress.allow_networks`.
+    """
+
+    issuer: str = key("", checks.public_url)
+    client_id: str = key("")
+    client_secret: str = key("", secret=True)
+    scopes: str = key("openid email profile", checks.scopes)
+    prompt: str = key("", checks.one_of("", "login", "consent", "select_account"))
+    name: str = key("")
+    allowed_email_domains: tuple[str, ...] = key((), checks.domains)
+    create_accounts: bool = key(default=False)
+    request_seconds: float = key(5.0, checks.between(0.1, 15))
+    remember_seconds: float = key(3600.0, checks.between(1, 86_400))
 
 
 @frozen

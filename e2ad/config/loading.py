@@ -86,6 +86,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
     if bool(config.relay.username) != bool(config.relay.password):
         yield "relay.username, relay.password: set both, or neither"
     yield from _identity_problems(config)
+    yield from _oidc_problems(config)
 
 
 def _identity_problems(config: Config) -> Iterator[str]:
@@ -100,6 +101,20 @@ def _identity_problems(config: Config) -> Iterator[str]:
         yield f"identity.private_key_file: {name!r} can't be read: {error.strerror}"
     except ValueError as error:
         yield f"identity.private_key_file: {name!r} {error}"
+
+
+def _oidc_problems(config: Config) -> Iterator[str]:
+    oidc = config.oidc
+    if not oidc.issuer:
+        if oidc.client_id:
+            yield "oidc.issuer: is empty, so that nobody can sign in with oidc.client_id; set both, or neither"
+        return
+    if not oidc.client_id:
+        yield "oidc.client_id: a provider knows us by it: register us there, or leave oidc.issuer empty"
+    if not config.http.public_url:
+        yield "oidc.issuer: the provider sends people back to us: set http.public_url too"
+    if not oidc.issuer.startswith("https://") and not config.egress.allow_http:
+        yield "oidc.issuer: must be https"
 
 
 def _read_toml(path: Path | None, problems: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from attrs import Factory, frozen
 
 from e2ad.config import checks
 from e2ad.config.checks import Check
-from e2ad.config.doors import Dashboard, Http, Identity, Internal, Smtp, Websocket
+from e2ad.config.doors import Dashboard, Http, Identity, Internal, Oidc, Smtp, Websocket
 from e2ad.config.key import key
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Internal",
     "Limits",
     "Log",
+    "Oidc",
     "Ramp",
     "RateLimits",
     "Relay",
@@ -298,6 +299,7 @@ class Config:
     ramp: Ramp = Factory(Ramp)
     feedback: Feedback = Factory(Feedback)
     identity: Identity = Factory(Identity)
+    oidc: Oidc = Factory(Oidc)
     internal: Internal = Factory(Internal)
     rate_limits: RateLimits = Factory(RateLimits)
     limits: Limits = Factory(Limits)

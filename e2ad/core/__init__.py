@@ -28,8 +28,10 @@
 - For a language model: `model_view` (facts, fence, pages), without what a person does not see: `unseen` (characters)
   and `seen_markup` (HTML).
 - Programs that people let in: `oauth` (checks and documents), `oauth_clients` (what a program says of itself),
-  `oauth_consent` (the form by which a person decides). A person with a browser: `sign_in`. Agents that say who they
+  `oauth_consent` (the form by which a person decides). A person with a browser: `sign_in`,
+  `oidc` (what a provider is believed), `visitors` (what they know a browser of theirs by). Agents that say who they
   are: `identity`.
+- `audit`: who decided what, in rows of which each vouches for all before it.
 - `failures` (with `template_failures`, `contact_failures`, `oauth_failures`) and `errors`: every failure with a
   name, and the one table of what each peer is told.
 

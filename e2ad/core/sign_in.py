@@ -8,6 +8,7 @@ nobody sends.
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 from attrs import frozen
@@ -47,6 +48,11 @@ class SignIn:
     def token(self, secret: str, browser: str) -> str:
         """The form's token, for the browser that this cookie was given to."""
         return signed_token(secret, _encoder.encode(self).decode(), purpose=_purpose(browser))
+
+    def query(self) -> str:
+        """What a link to the page says so that it asks for the same again."""
+        asked = {"next": self.next, "cli_callback": self.callback, "cli_state": self.state}
+        return urlencode({name: value for name, value in asked.items() if value})
 
     @classmethod
     def opened(cls, secrets: Iterable[str], token: str, browser: str, now: float) -> "SignIn | None":

@@ -1,4 +1,4 @@
-"""The nursery tree of one process: the only place where collaborators are built.
+"""The nursery tree of one process.
 
 Nesting is the shutdown order. Doors stop first: they take nothing new and finish what they
 have. Then the engine room: attempts in flight end, outcomes are written. The pool is last.
@@ -10,53 +10,29 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final
 
-import attrs
 import trio
-from attrs import field, frozen
+from attrs import frozen
 
-from e2ad import __version__, maillog
-from e2ad.api import front, stream
-from e2ad.api.app import Api, build_app
+from e2ad import maillog
+from e2ad.api import front
 from e2ad.api.reviews import deciding
-from e2ad.api.services import Services
 from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.daemon import operate, systemd
-from e2ad.daemon.collector import spare_what_stays
-from e2ad.daemon.settings import authentication_settings, identity_key, relay_settings, resolver_settings, smtp_settings
-from e2ad.daemon.telling import telling
-from e2ad.dashboard.views import build_dashboard
-from e2ad.delivery.egress import Egress
-from e2ad.delivery.hub import Hub
-from e2ad.delivery.poster import Poster
-from e2ad.delivery.webhook import Webhooks
+from e2ad.daemon.house import House
+from e2ad.daemon.settings import smtp_settings
 from e2ad.gateway import accounts
 from e2ad.gateway.acceptance import from_domain_of
-from e2ad.gateway.directory import Directory
 from e2ad.gateway.feedback import Feedback
-from e2ad.gateway.inside import InsideMail
-from e2ad.gateway.intake import Intake
-from e2ad.gateway.limits import RateLimits
 from e2ad.gateway.receive import Receiver
 from e2ad.gateway.screening import Screener
-from e2ad.gateway.signing_keys import SigningKeys
 from e2ad.listeners import open_listeners
-from e2ad.mailauth.authenticator import Authenticator
-from e2ad.mailauth.resolver import Resolver
-from e2ad.mcp.door import Door as Tools
 from e2ad.smtp import server as smtp_server
-from e2ad.smtp.client import Relay
-from e2ad.storage.listener import Listener
 from e2ad.storage.pool import Database, Limits, open_pool
-from e2ad.storage.stream import StreamReads
 from e2ad.supervisor import FATAL, PATIENT, supervise
-from e2ad.workers import runner, sweeps
-from e2ad.workers.contents import ByteBudget, StoredContents
-from e2ad.workers.dispatch_relay import Upstream
-from e2ad.workers.dispatcher import Dispatcher
+from e2ad.workers import sweeps
 from e2ad.workers.expiry import Expiry
 from e2ad.workers.indexing import Indexer
-from e2ad.workers.screening import ScreeningWorker
 
 __all__ = ["ROLES", "CannotListen", "Doors", "graces", "serve", "url_of"]
 
@@ -112,7 +88,7 @@ async def serve(
     async with _open_database(config) as database:
         await operate.migrate(config, config.database.migrations)
         await _keep_own_domains(config, database)
-        house = _House.build(config, database)
+        house = House.build(config, database)
         async with trio.open_nursery() as engine_room:
             await _start_engines(house, roles, engine_room)
             async with trio.open_nursery() as doors:
@@ -131,95 +107,6 @@ async def serve(
             await house.dispatcher_done.wait()
             engine_room.cancel_scope.cancel()
     maillog.stopped()
-
-
-@frozen
-class _House:
-    """The collaborators, each built once and handed to those who work with it."""
-
-    config: Config
-    database: Database
-    closing: trio.Event
-    listener: Listener
-    resolver: Resolver
-    authenticator: Authenticator
-    directory: Directory
-    intake: Intake
-    hub: Hub
-    runner: runner.Runner
-    relay: Relay | None
-    signing_keys: SigningKeys
-    dispatcher: Dispatcher
-    screening: ScreeningWorker
-    poster: Poster
-    services: Services
-    stream_handler: stream.StreamHandler
-    tools: Tools | None
-    app: Api
-    runner_done: trio.Event = field(factory=trio.Event)
-    dispatcher_done: trio.Event = field(factory=trio.Event)
-
-    @classmethod
-    def build(cls, config: Config, database: Database) -> "_House":
-        keys = KeyRing(config.signing.secrets)
-        asking = resolver_settings(config)
-        resolver = Resolver(asking)
-        authenticator = Authenticator(authentication_settings(config), resolver)
-        # Not the one that mail is judged with: strangers' silent name servers can use up all of its questions.
-        egress = Egress(config.egress, Resolver(asking))
-        hub = Hub(StreamReads(database), keys, config.websocket)
-        contents = StoredContents(database, ByteBudget(config.webhooks.memory_bytes))
-        poster = Poster(egress)
-        webhooks = runner.Runner(database, Webhooks(poster, keys, contents), config.webhooks)
-        directory = Directory(database, max_storage_bytes=config.limits.max_storage_bytes)
-        screener = Screener.of(config)
-        screening = ScreeningWorker.of(database, config, egress)
-        intake = Intake(
-            database,
-            outbox=config.features.outbox,
-            on_stored=telling(hub, webhooks, screening),
-            on_usage=directory.used,
-        )
-        relay = Relay(relay_settings(config)) if config.relay.host else None
-        signing_keys = SigningKeys(database, keys)
-        inside = InsideMail(directory, intake, config.smtp.domain, config.smtp.max_received_fields, screener)
-        upstream = Upstream(relay, signing_keys, config.relay.host)
-        dispatcher = Dispatcher(database, config, inside=inside, upstream=upstream, limits=RateLimits(database))
-        closing = trio.Event()
-        services = Services.build(
-            database,
-            config,
-            keys,
-            egress=egress,
-            resolver=resolver,
-            # People publish a record and ask at once whether it is seen: an answer of a minute ago would tell them no.
-            fresh_dns=Resolver(attrs.evolve(asking, max_ttl_seconds=0, negative_ttl_seconds=0)),
-            draining=closing.is_set,
-            courier=dispatcher,
-            identity_key=identity_key(config),
-        )
-        tools = Tools(__version__, maillog.tool_failed, spare_what_stays) if config.features.mcp else None
-        return cls(
-            config=config,
-            database=database,
-            closing=closing,
-            listener=Listener(database.dsn),
-            resolver=resolver,
-            authenticator=authenticator,
-            directory=directory,
-            intake=intake,
-            hub=hub,
-            runner=webhooks,
-            relay=relay,
-            signing_keys=signing_keys,
-            dispatcher=dispatcher,
-            screening=screening,
-            poster=poster,
-            services=services,
-            stream_handler=stream.StreamHandler(services, hub),
-            tools=tools,
-            app=build_app(services, tools),
-        )
 
 
 @asynccontextmanager
@@ -243,7 +130,7 @@ async def _keep_own_domains(config: Config, database: Database) -> None:
         await accounts.keep_from_domain(database, config.relay.from_domain, keys)
 
 
-async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nursery) -> None:
+async def _start_engines(house: House, roles: frozenset[str], nursery: trio.Nursery) -> None:
     """What works behind the doors; it outlives them, so that what they took in is finished."""
     _subscribe(house, roles)
     if (period := systemd.watchdog_seconds()) is not None:
@@ -278,7 +165,7 @@ async def _start_engines(house: _House, roles: frozenset[str], nursery: trio.Nur
         await nursery.start(supervise, PATIENT, "announcer", house.dispatcher.announce)
 
 
-async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> None:
+async def _until_done(house: House, *, task_status: trio.TaskStatus[None]) -> None:
     """The delivery worker; the house waits for its last attempts before it locks up."""
     try:
         await supervise(PATIENT, "deliveries", house.runner.run, house.closing, task_status=task_status)
@@ -287,7 +174,7 @@ async def _until_done(house: _House, *, task_status: trio.TaskStatus[None]) -> N
         house.runner_done.set()
 
 
-async def _until_dispatched(house: _House, *, task_status: trio.TaskStatus[None]) -> None:
+async def _until_dispatched(house: House, *, task_status: trio.TaskStatus[None]) -> None:
     """The dispatcher; the house waits for its last attempts, and for its goodbye to the relay."""
     try:
         await supervise(PATIENT, "dispatcher", house.dispatcher.run, house.closing, task_status=task_status)
@@ -297,7 +184,7 @@ async def _until_dispatched(house: _House, *, task_status: trio.TaskStatus[None]
         house.dispatcher_done.set()
 
 
-def _subscribe(house: _House, roles: frozenset[str]) -> None:
+def _subscribe(house: House, roles: frozenset[str]) -> None:
     """Who hears what. A notification is a hint; each of them also looks by itself from time to time."""
     listener, access, sessions = house.listener, house.services.access, house.services.sessions
     listener.subscribe("e2ad_agents", house.directory.forget)
@@ -315,6 +202,9 @@ def _subscribe(house: _House, roles: frozenset[str]) -> None:
         listener.subscribe("e2ad_agents", house.stream_handler.doubt_agent)
         listener.subscribe("e2ad_accounts", house.stream_handler.doubt_account)
         listener.on_gap(house.stream_handler.doubt_all)
+        listener.subscribe("e2ad_events", house.live.hear)
+        listener.subscribe("e2ad_accounts", house.live.wake)
+        listener.on_gap(house.live.wake_all)
     if "worker" in roles:
         listener.subscribe("e2ad_events", house.runner.hear_notification)
         listener.on_gap(house.runner.kick)
@@ -324,7 +214,7 @@ def _subscribe(house: _House, roles: frozenset[str]) -> None:
         listener.on_gap(house.signing_keys.clear)
 
 
-async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nursery, *, reuse_port: bool) -> Doors:
+async def _open_doors(house: House, roles: frozenset[str], nursery: trio.Nursery, *, reuse_port: bool) -> Doors:
     """Open what peers knock at. Every door is open when this returns."""
     config, closing = house.config, house.closing
     smtp = http = dashboard = None
@@ -335,16 +225,15 @@ async def _open_doors(house: _House, roles: frozenset[str], nursery: trio.Nurser
         http = _address(listeners)
         house.services.public_url = config.http.public_url or url_of(http)
         handler = house.stream_handler
-        settings = front.Settings.of(config.http)
-        await nursery.start(supervise, FATAL, "http", front.serve, house.app, handler, listeners, settings, closing)
+        settings, serving = front.Settings.of(config.http), (front.serve, house.app, handler)
+        if config.features.dashboard:
+            await nursery.start(supervise, PATIENT, "live", house.live.run, closing)
+        await nursery.start(supervise, FATAL, "http", *serving, listeners, settings, closing)
         if config.features.dashboard:
             with _naming("dashboard", config.dashboard.host, config.dashboard.port):
                 listeners = await open_listeners(config.dashboard.host, config.dashboard.port, reuse_port=reuse_port)
-            dashboard = _address(listeners)
-            pages = build_dashboard(house.services)
-            await nursery.start(
-                supervise, FATAL, "dashboard", front.serve, pages, handler, listeners, settings, closing
-            )
+            dashboard = _address(listeners)  # of the same application: whoever comes by this door signs in by it too
+            await nursery.start(supervise, FATAL, "dashboard", *serving, listeners, settings, closing)
     if "smtp" in roles:
         receiver = Receiver.build(
             house.directory,

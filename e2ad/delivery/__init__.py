@@ -2,7 +2,8 @@
 
 - `egress` decides which addresses may be reached and connects to exactly those; `poster` speaks HTTP over
   such a connection; `payloads` makes bodies, headers and frames; `webhook` makes one attempt.
-- `fetch` gets one small document through the same guard, `sns` says whether a message of Amazon SNS is believed.
+- `fetch` gets one small document, or sends one form, through the same guard, `sns` says whether a message of Amazon
+  SNS is believed.
 - `screening_model` asks a model about a mail, through the guard as well, with a deadline and a breaker.
 - `hub` is the push channel: who listens to which inbox. `sockets` keeps what is known of one listener,
   `ports` names what the hub asks of others, `recent` remembers what was told already.

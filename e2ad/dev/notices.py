@@ -1,7 +1,7 @@
 """What the deployment would mail to its owner, shown by `e2ad dev` on its own console.
 
-So the gate can be tried whole on one machine: the request to review comes up where `e2ad dev` runs, with
-the very links that the mail has.
+So all of it can be tried on one machine: the request to review, and the link to sign in, come up where `e2ad dev`
+runs, with the very links that the mail has.
 """
 
 import re
@@ -18,7 +18,7 @@ from e2ad.storage.captured import Notice, notices_since
 from e2ad.storage.listener import Listener
 from e2ad.storage.pool import open_pool
 
-__all__ = ["Request", "request_of", "watch"]
+__all__ = ["Request", "SignInLink", "request_of", "sign_in_of", "watch"]
 
 CHANNEL: Final = "e2ad_submissions"
 POLL_SECONDS: Final = 5.0
@@ -29,6 +29,7 @@ OVERLAP: Final = timedelta(seconds=60)
 """A notice is dated before its transaction ends: so far is looked back for those that came late."""
 
 _LINK: Final = re.compile(r"https?://\S+/v1/(approve|reject)\?t=[A-Za-z0-9._-]+")
+_SIGN_IN: Final = re.compile(r"https?://\S+/api/auth/link\?t=sil_[0-9a-f]{64}")
 
 
 @frozen
@@ -41,6 +42,14 @@ class Request:
     reject: str
 
 
+@frozen
+class SignInLink:
+    """A link to sign in, as it stands in the mail to the owner."""
+
+    email: str
+    link: str
+
+
 def request_of(notice: Notice) -> Request | None:
     """The links of a notice; None for one that asks for no decision."""
     mail = mime.parse(notice.content)
@@ -50,13 +59,22 @@ def request_of(notice: Notice) -> Request | None:
     return Request(notice.message_id, mail.subject or "", links["approve"], links["reject"])
 
 
+def sign_in_of(notice: Notice) -> SignInLink | None:
+    """The link of a notice that has one to sign in with; None for any other."""
+    if notice.message_id is not None:
+        return None
+    mail = mime.parse(notice.content)
+    found = _SIGN_IN.search(mail.text)
+    return None if found is None or not mail.to else SignInLink(mail.to[0], found[0])
+
+
 async def watch(
     dsn: str,
-    show: Callable[[Request], None],
+    show: Callable[[Request | SignInLink], None],
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Call `show` once for each request that is written from now on; never returns.
+    """Call `show` once for each request or link that is written from now on; never returns.
 
     Raises:
         Unavailable: the database cannot be reached at the start.
@@ -86,7 +104,7 @@ async def watch(
             except Unavailable:
                 continue  # the daemon beside us says so; the next look finds what this one missed
             for notice in found:
-                if notice.id not in shown and (request := request_of(notice)) is not None:
-                    show(request)
+                if notice.id not in shown and (asked := request_of(notice) or sign_in_of(notice)) is not None:
+                    show(asked)
             shown = {notice.id for notice in found}
             since = max(since, began - OVERLAP)

@@ -65,7 +65,7 @@ async def run(
     ports: Mapping[str, int],
     config_path: Path | None,
     on_ready: Callable[[Running], None],
-    on_request: Callable[[notices.Request], None] = lambda _request: None,
+    on_request: Callable[[notices.Request | notices.SignInLink], None] = lambda _request: None,
 ) -> None:
     """Run until a signal says stop.
 
@@ -74,7 +74,7 @@ async def run(
         ports: of `smtp`, `http` and `dashboard`, as far as the command line names them; 0 picks a free one.
         config_path: a TOML file over the development defaults, or None.
         on_ready: told once everything accepts traffic.
-        on_request: told of each held mail that waits for the owner, with the links of the mail to them.
+        on_request: told of each mail to the owner that has links: a held mail that waits for them, or to sign in.
 
     Raises:
         ConfigError, PostgresFailed, OSError: it cannot start; the message says why.

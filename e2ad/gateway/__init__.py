@@ -12,9 +12,10 @@
 - Before it goes out: `provenance` (where the agent knows each recipient from), `brake` (how long a row of mails
   between agents is).
 - A person in between: `protection` (what an owner wants to see first), `gate` (the judgement), `holds` (what is written
-  when it says no) with `notices` (the mail that asks), `reviews` (approve, reject, edit, expire) with `edits`, and
-  `deciding` (the same for whoever is asked by a person). `announcements` is what is told of mail in, held mail
-  included, and `told` how events show the ledger.
+  when it says no) with `notices` (the mail that asks), `reviews` (approve, reject, edit, expire) with `edits` and
+  `decisions` (who decides, how it ends), and `deciding` (the same for whoever is asked by a person). `announcements` is
+  what is told of mail in, held mail included, and `told` how events show the ledger.
+- `audit`: who decided what about mail and access, on which `evidence`; each row in the transaction of its effect.
 - `metrics`: what became of the messages of a window, counted.
 - Whole accounts: `exports` (all that is stored, as a stream) and `closing` (deleting it in steps).
 - Resources: `accounts`, `agents`, `messages`, `conversations`, `templates`, `webhooks`, `events`, `signing_secrets`,
@@ -24,9 +25,9 @@
 - Programs that people let in: `oauth` (codes, tokens, grants), `oauth_clients` (who they are), `oauth_consent` (what
   a person may answer), `oauth_access` (their tokens as credentials).
 - Who and how often: `access` (a credential becomes a `Principal` of `principals`), `api_keys`, `identity` (tokens of
-  agents), `sign_in` and `sessions` (people with a browser), what is `remembered` of all that, `limits` (rates that
-  hold across processes), `idempotency` (the same
-  request twice is one effect).
+  agents), `sessions` (people with a browser) and their ways in: `sign_in` (a key), `sign_in_links` with
+  `sign_in_notice` (a link by mail), `oidc_sign_in` with `oidc` (a provider); what is `remembered` of all that, `limits`
+  (rates that hold across processes), `idempotency` (the same request twice is one effect).
 - `remarks`: what people tell the operator.
 - Reading: `searching` (why a search found a message), `model_view` (a message for a language model).
 - `selftest`: is the door for mail open; `mint`: ids, secrets and the time of day.

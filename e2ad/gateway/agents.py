@@ -4,6 +4,7 @@ Both APIs call these; no rule of theirs lives in a translator. Checks that ask t
 host, a domain's MX) run before a transaction is opened, counts and uniqueness inside it.
 """
 
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import trio
@@ -11,6 +12,7 @@ from attrs import evolve, frozen
 
 from e2ad.config.sections import Limits
 from e2ad.core.address import Mailbox
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import (
     AddressInTrash,
     AgentTaken,
@@ -28,10 +30,11 @@ from e2ad.core.errors import (
     SendInProgress,
 )
 from e2ad.core.slug import agent_mailbox, check_slug, domain_and_parents, refuse_bounce_subtree
+from e2ad.gateway import audit
 from e2ad.storage import agents as storage
 from e2ad.storage import submissions
 from e2ad.storage.agents import Agent, Change, NewAgent, Survey
-from e2ad.storage.pool import Database
+from e2ad.storage.pool import Database, Executor
 
 __all__ = ["MAX_NAME", "MODES", "AgentDraft", "AgentRegistry", "MailExchangers", "UrlGuard"]
 
@@ -158,7 +161,7 @@ class AgentRegistry:
                 raise DomainNotVerified(f"{registered_domain} is not verified any more: verify it first")
             return agent
 
-    async def update(self, account_id: str, email: str, change: Change) -> Agent:
+    async def update(self, account_id: str, email: str, change: Change, actor: Actor = SYSTEM) -> Agent:
         """Change a live agent.
 
         Raises:
@@ -175,14 +178,18 @@ class AgentRegistry:
             agent,
             agent_mode=agent.agent_mode if change.agent_mode is None else change.agent_mode,
             webhook_url=agent.webhook_url if change.webhook_url is None else change.webhook_url,
+            catch_all=agent.catch_all if change.catch_all is None else change.catch_all,
         )
         self._check_mode(wanted.agent_mode, wanted.webhook_url)
         self._check_catch_all(bool(change.catch_all), agent.domain)
         if change.webhook_url:
             await self.guard.check_url(change.webhook_url)
-        changed = await storage.update(self.database, account_id, email, change)
-        if changed is None:
-            raise Conflict("the agent was changed by another request at the same time: read it and try again")
+        told = audit.difference(_ways(agent), _ways(wanted))
+        if not told:
+            return await _updated(self.database, account_id, email, change)
+        async with self.database.transaction() as transaction:
+            changed = await _updated(transaction, account_id, email, change)
+            await audit.record(transaction, account_id, actor, "agent.changed", email, {"changed": told})
         return changed
 
     async def live(self, account_id: str, email: str) -> Agent:
@@ -196,16 +203,18 @@ class AgentRegistry:
             raise NotFound
         return agent
 
-    async def trash(self, account_id: str, email: str) -> None:
+    async def trash(self, account_id: str, email: str, actor: Actor = SYSTEM) -> None:
         """Refuse an agent's mail and hide it; `restore` undoes it.
 
         Raises:
             NotFound: no such live agent of the account.
         """
-        if not await storage.trash(self.database, account_id, email):
-            raise NotFound
+        async with self.database.transaction() as transaction:
+            if not await storage.trash(transaction, account_id, email):
+                raise NotFound
+            await audit.record(transaction, account_id, actor, "agent.trashed", email)
 
-    async def purge(self, account_id: str, email: str) -> int:
+    async def purge(self, account_id: str, email: str, actor: Actor = SYSTEM) -> int:
         """Delete an agent with all its mail for good, live or from the trash; how many messages went.
 
         It goes to the trash first, so that no mail comes in behind us, and then in batches, each
@@ -223,7 +232,8 @@ class AgentRegistry:
         if await submissions.in_progress(self.database, account_id, email):
             raise SendInProgress
         if agent.deleted_at is None:
-            await storage.trash(self.database, account_id, email)
+            with suppress(NotFound):  # somebody else was faster
+                await self.trash(account_id, email, actor)
         purged = 0
         while True:
             async with self.database.transaction() as transaction:
@@ -231,13 +241,13 @@ class AgentRegistry:
                 if contents:
                     await storage.lock_contents(transaction, account_id, contents)
                     await storage.drop_contents(transaction, account_id, contents)
-                if deleted < PURGE_BATCH:
-                    await storage.purge(transaction, account_id, email)
+                if deleted < PURGE_BATCH and await storage.purge(transaction, account_id, email):
+                    await audit.record(transaction, account_id, actor, "agent.deleted", email)
             purged += deleted
             if deleted < PURGE_BATCH:
                 return purged
 
-    async def restore(self, account_id: str, email: str) -> Agent:
+    async def restore(self, account_id: str, email: str, actor: Actor = SYSTEM) -> Agent:
         """Bring an agent back from the trash with all its mail.
 
         Raises:
@@ -245,7 +255,10 @@ class AgentRegistry:
             DomainNotRegistered: another account has proved that the domain is its own.
             NotFound: no such agent of the account.
         """
-        restored = await storage.restore(self.database, account_id, email)
+        async with self.database.transaction() as transaction:
+            restored = await storage.restore(transaction, account_id, email)
+            if restored is not None:
+                await audit.record(transaction, account_id, actor, "agent.restored", email)
         if restored is not None:
             return restored
         agent = await storage.find(self.database, email)
@@ -322,6 +335,19 @@ class AgentRegistry:
         # On a shared domain it would take the mail of everybody who mistypes anybody's address.
         if catch_all and domain == self.shared_domain:
             raise InvalidRequest("catch_all is only possible on a domain of your own")
+
+
+async def _updated(executor: Executor, account_id: str, email: str, change: Change) -> Agent:
+    changed = await storage.update(executor, account_id, email, change)
+    if changed is None:
+        raise Conflict("the agent was changed by another request at the same time: read it and try again")
+    return changed
+
+
+def _ways(agent: Agent) -> dict[str, Any]:
+    """What decides where its mail goes, without what a URL may keep secret."""
+    url = agent.webhook_url.partition("?")[0]
+    return {"agent_mode": agent.agent_mode, "webhook_url": url, "catch_all": agent.catch_all}
 
 
 def _check_free(account_id: str, survey: Survey) -> None:

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.config.sections import Limits
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.domain_life import UNSETTLED_SECONDS, Proof, expires_at
 from e2ad.core.domain_records import Record, ownership_token, records
 from e2ad.core.errors import (
@@ -24,6 +25,7 @@ from e2ad.core.errors import (
 )
 from e2ad.core.sealing import KeyRing
 from e2ad.core.slug import domain_and_parents, domain_name, refuse_bounce_subtree
+from e2ad.gateway import audit
 from e2ad.gateway.domain_checks import Checked, DomainChecks
 from e2ad.gateway.mint import now
 from e2ad.gateway.signing_keys import FreshKey, add_keys, make_keys
@@ -142,7 +144,7 @@ class DomainRegistry:
         domain = await self.live(account_id, text)
         return await self.checks.check(account_id, domain.domain, proof)
 
-    async def rotate(self, account_id: str, text: str) -> Domain:
+    async def rotate(self, account_id: str, text: str, actor: Actor = SYSTEM) -> Domain:
         """Make new keys. They sign once a look at the DNS has found their records; until then the old ones do,
         and those stay published for a week after. While new keys wait to be published, no more are made.
 
@@ -161,6 +163,9 @@ class DomainRegistry:
                 await self._add_keys(transaction, domain, fresh, state)
                 await storage.look_within(transaction, domain.domain, UNSETTLED_SECONDS)
                 domain = await self._locked(transaction, account_id, domain.domain)
+                selectors = [key.selector for key in domain.keys if key.state == state]
+                known = {"selectors": selectors, "state": state}
+                await audit.record(transaction, account_id, actor, "domain.keys_rotated", domain.domain, known)
         return domain
 
     async def delete(self, transaction: Executor, account_id: str, text: str) -> str:

@@ -14,12 +14,13 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.core import oauth
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import NotFound, OAuthRefused
 from e2ad.core.oauth import ACCESS_LIFETIME, CODE_LIFETIME, REFRESH_LIFETIME, ROTATION_GRACE
 from e2ad.core.oauth_clients import Client, read_registration
 from e2ad.core.oauth_consent import FORM_SECONDS, ConsentRequest
 from e2ad.core.signing import key_hash
-from e2ad.gateway import mint
+from e2ad.gateway import audit, mint
 from e2ad.gateway.oauth_clients import Clients
 from e2ad.storage import oauth as table
 from e2ad.storage.oauth import Granted, LockedRefresh, NewGrant, NewTokens
@@ -113,7 +114,14 @@ class OAuth:
         """Where the browser goes when the person says no."""
         return self._back(request.redirect_uri, request.state, OAuthRefused("access_denied", "the person said no"))
 
-    async def allow(self, request: ConsentRequest, client: Client, scope: str, agent_email: str | None) -> str:
+    async def allow(
+        self,
+        request: ConsentRequest,
+        client: Client,
+        scope: str,
+        agent_email: str | None,
+        actor: Actor = SYSTEM,
+    ) -> str:
         """Let the program in; where the browser goes with its code.
 
         Args:
@@ -148,6 +156,8 @@ class OAuth:
                 await table.keep_client(transaction, client)
             if not await table.add_grant(transaction, grant):
                 raise NotFound("no such inbox")
+            known = {"client_id": client.id, "client_name": client.name, "scope": scope, "agent_email": agent_email}
+            await audit.record(transaction, request.account_id, actor, "connection.allowed", grant.id, known, at=at)
         maillog.program_let_in(request.account_id, grant.id, request.client_id, scope)
         return oauth.answer_url(request.redirect_uri, {"code": code, "state": request.state, "iss": self.issuer})
 
@@ -213,18 +223,17 @@ class OAuth:
             raise OAuthRefused("invalid_client", "the token was given to another client")
         if found.kind == "access":
             await table.drop_access(self.database, token_sha256)
-        elif await table.revoke_grant(self.database, found.account_id, found.grant_id, "given_back", mint.now()):
-            maillog.program_ended(found.account_id, found.grant_id, "given_back")
+        else:
+            await self._revoke(found.account_id, found.grant_id, "given_back", Actor("program", found.grant_id))
 
-    async def disconnect(self, account_id: str, grant_id: str) -> None:
+    async def disconnect(self, account_id: str, grant_id: str, actor: Actor = SYSTEM) -> None:
         """End what a program may do, as its owner asks.
 
         Raises:
             NotFound: the account let in nothing of that id, or it ended before.
         """
-        if not await table.revoke_grant(self.database, account_id, grant_id, "owner", mint.now()):
+        if not await self._revoke(account_id, grant_id, "owner", actor):
             raise NotFound
-        maillog.program_ended(account_id, grant_id, "owner")
 
     async def connections(
         self, account_id: str, *, before: tuple[datetime, str] | None, limit: int
@@ -289,8 +298,16 @@ class OAuth:
         return Tokens(access, "Bearer", int(ACCESS_LIFETIME.total_seconds()), refresh, granted.scope)
 
     async def _end(self, granted: Granted, reason: str) -> None:
-        if await table.revoke_grant(self.database, granted.account_id, granted.grant_id, reason, mint.now()):
-            maillog.program_ended(granted.account_id, granted.grant_id, reason)
+        await self._revoke(granted.account_id, granted.grant_id, reason, SYSTEM)
+
+    async def _revoke(self, account_id: str, grant_id: str, reason: str, actor: Actor) -> bool:
+        async with self.database.transaction() as transaction:
+            ended = await table.revoke_grant(transaction, account_id, grant_id, reason, mint.now())
+            if ended:
+                await audit.record(transaction, account_id, actor, "connection.ended", grant_id, {"reason": reason})
+        if ended:
+            maillog.program_ended(account_id, grant_id, reason)
+        return ended
 
     async def _not_good(self, client_id: str) -> OAuthRefused:
         if await self.clients.known(client_id) is None:

@@ -33,6 +33,7 @@ async def find(executor: Executor, token: str, digest: bytes, at: datetime) -> K
         account_id=found.account_id,
         scope=found.scope,
         agent_email=found.agent_email,
+        grant_id=found.grant_id,
         exempt=found.account_class in EXEMPT,
     )
     return Known(principal, found.expires_at)

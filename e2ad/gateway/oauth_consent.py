@@ -7,6 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from e2ad.core.address import fold_address
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import InvalidRequest, NotFound
 from e2ad.core.legible import legible
 from e2ad.core.oauth_clients import Client
@@ -49,7 +50,7 @@ class Consent:
         page = await table.page(self.oauth.database, account_id, deleted=False, before=None, limit=MOST_LISTED + 1)
         return [agent.email for agent in page]
 
-    async def allow(self, question: Question, choice: Choice) -> str:
+    async def allow(self, question: Question, choice: Choice, actor: Actor = SYSTEM) -> str:
         """Let the program in as chosen; where the browser goes.
 
         Raises:
@@ -64,7 +65,7 @@ class Consent:
         agent_email = None
         if choice.scope == "agent":
             agent_email = await self._inbox(request.account_id, question.client, choice)
-        return await self.oauth.allow(request, question.client, choice.scope, agent_email)
+        return await self.oauth.allow(request, question.client, choice.scope, agent_email, actor)
 
     async def _inbox(self, account_id: str, client: Client, choice: Choice) -> str:
         if choice.agent_choice == NEW:

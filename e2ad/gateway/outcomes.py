@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import Conflict, NotFound
 from e2ad.core.outbound import RecipientStatus
-from e2ad.gateway import suppressions
+from e2ad.gateway import audit, suppressions
 from e2ad.gateway.facts import Change, Release, Report, Standing
 from e2ad.storage import ledger
 from e2ad.storage import outcomes as storage
@@ -98,6 +99,7 @@ async def resolve(
     *,
     outbox: bool,
     at: datetime,
+    actor: Actor = SYSTEM,
 ) -> None:
     """A person's word on the recipients of unknown outcome: they have it, they have it not, or send it again.
 
@@ -116,8 +118,10 @@ async def resolve(
         unknown = [row.address for row in rows if row.status == RecipientStatus.OUTCOME_UNKNOWN]
         if not unknown or mails[0].claimed:
             raise Conflict("no recipient of this message has an unknown outcome")
+        known = {"resolution": resolution, "agent_email": agent_email, "recipients": unknown}
         if resolution == "resend":
             await storage.rearm(transaction, account_id, message_id)
+            await audit.record(transaction, account_id, actor, "outcome.resolved", message_id, known, at=at)
             return
         status = RecipientStatus.SENT if resolution == "sent" else RecipientStatus.FAILED
         code = "submission.upstream_accepted" if resolution == "sent" else "submission.local_retries_exhausted"
@@ -133,3 +137,4 @@ async def resolve(
             at=at,
             failure_source="local",
         )
+        await audit.record(transaction, account_id, actor, "outcome.resolved", message_id, known, at=at)

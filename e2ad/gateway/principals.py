@@ -19,6 +19,8 @@ class Principal:
         scope: `account` or `agent`.
         agent_email: the one inbox of an agent credential.
         key_id: of the API key; empty for other credentials.
+        session_id: what the session of a person who is signed in is called; empty for other credentials.
+        grant_id: of the program whose token it is; empty for other credentials.
         exempt: accounts of the deployment itself are not rate limited.
     """
 
@@ -26,6 +28,8 @@ class Principal:
     scope: str = "account"
     agent_email: str | None = None
     key_id: str = ""
+    session_id: str = ""
+    grant_id: str = ""
     exempt: bool = False
 
 

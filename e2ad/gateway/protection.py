@@ -6,12 +6,14 @@ from typing import Final
 from attrs import evolve
 
 from e2ad.core.address import AddressError, parse_domain
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import Conflict, InvalidRequest, NotFound
 from e2ad.core.protection import MAX_TTL_SECONDS, Gate, Protection
 from e2ad.core.provenance import comparable
 from e2ad.core.recipients import address_of
+from e2ad.gateway import audit
 from e2ad.storage import agents as table
-from e2ad.storage.pool import Executor
+from e2ad.storage.pool import Database, Executor
 
 __all__ = ["MAX_ENTRIES", "change_holds", "get", "put", "validated"]
 
@@ -31,11 +33,14 @@ async def get(executor: Executor, account_id: str, email: str) -> Protection:
     return Protection.from_json(stored.protection)
 
 
-async def put(executor: Executor, account_id: str, email: str, wanted: Protection, *, screening: bool) -> Protection:
+async def put(
+    database: Database, account_id: str, email: str, wanted: Protection, *, screening: bool, actor: Actor = SYSTEM
+) -> Protection:
     """Replace all of it.
 
     Args:
         screening: whether this deployment looks at content; see `validated`.
+        actor: who asks.
 
     Mail that is held already stays held: what changes is what happens to the next one.
 
@@ -44,19 +49,20 @@ async def put(executor: Executor, account_id: str, email: str, wanted: Protectio
         NotFound: no such live agent of the account.
     """
     protection = validated(wanted, screening=screening)
-    if not await table.protect(executor, account_id, email, protection.to_json()):
+    if not await _store(database, account_id, email, protection, None, actor):
         raise NotFound
     return protection
 
 
 async def change_holds(
-    executor: Executor,
+    database: Database,
     account_id: str,
     email: str,
     *,
     required: bool | None,
     ttl_seconds: int | None,
     on_expiry: str | None,
+    actor: Actor = SYSTEM,
 ) -> Protection:
     """The classic API's three settings of holds, the rest of the protection untouched; None leaves a setting.
 
@@ -73,7 +79,7 @@ async def change_holds(
     if ttl_seconds is not None and not 1 <= ttl_seconds <= MAX_TTL_SECONDS:
         raise InvalidRequest(f"hitl_ttl_seconds must be between 1 and {MAX_TTL_SECONDS}")
     for _ in range(_TRIES):
-        stored = await table.protection(executor, account_id, email)
+        stored = await table.protection(database, account_id, email)
         if stored is None:
             raise NotFound
         protection = Protection.from_json(stored.protection)
@@ -87,10 +93,23 @@ async def change_holds(
             changed = changed.with_review(required=required)
         if changed == protection:
             return protection
-        document = changed.to_json()
-        if await table.protect(executor, account_id, email, document, seen_version=stored.version):
+        if await _store(database, account_id, email, changed, stored.version, actor):
             return changed
     raise Conflict("the agent was changed by another request at the same time: read it and try again")
+
+
+async def _store(
+    database: Database, account_id: str, email: str, protection: Protection, seen_version: int | None, actor: Actor
+) -> bool:
+    document = protection.to_json()
+    async with database.transaction() as transaction:
+        before = await table.protect(transaction, account_id, email, document, seen_version=seen_version)
+        if before is None:
+            return False
+        changed = audit.difference(Protection.from_json(before).to_json(), document)
+        if changed:
+            await audit.record(transaction, account_id, actor, "protection.changed", email, {"changed": changed})
+        return True
 
 
 def validated(wanted: Protection, *, screening: bool) -> Protection:

@@ -9,16 +9,17 @@ seen, and fails where the draft was changed since. A changed draft is a new revi
 """
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
 from e2ad.core import events, signing
 from e2ad.core.errors import Conflict, InvalidRequest, MessageNotPending, NotFound
 from e2ad.core.outbound import Draft, decode_draft, encode_draft, sha256_of
-from e2ad.gateway import mint
-from e2ad.gateway.acceptance import Acceptance, Accepted, is_loopback, survey
+from e2ad.gateway import audit, evidence, mint
+from e2ad.gateway.acceptance import Acceptance, is_loopback, survey
 from e2ad.gateway.announcements import received
+from e2ad.gateway.decisions import EXPIRY, LEDGER, Approved, Rejected, Reviewer, Revised, Status
 from e2ad.gateway.edits import Edits, edited
 from e2ad.gateway.holds import Desk
 from e2ad.gateway.told import told
@@ -35,54 +36,7 @@ MAX_REASON: Final = 2000
 MAX_REVISIONS: Final = 100
 """Each of them is kept whole."""
 
-Status = Literal["review_approved", "review_rejected", "review_expired_approved", "review_expired_rejected"]
-
-_LEDGER: Final = {
-    "review_approved": "review.approved",
-    "review_rejected": "review.rejected",
-    "review_expired_approved": "review.expired_approved",
-    "review_expired_rejected": "review.expired_rejected",
-}
 _CHANGED: Final = "the draft was changed since you saw it: read it again and decide about what it is now"
-
-
-@frozen
-class Reviewer:
-    """Who decides, and through which door. `by` is the key or the account that did, for the record."""
-
-    via: Literal["api", "link", "dashboard", "expiry"]
-    by: str = ""
-
-
-EXPIRY: Final = Reviewer("expiry", "expiry")
-
-
-@frozen
-class Approved:
-    """A hold that ended well. `accepted` is what became of a draft; None of received mail, which is released."""
-
-    message_id: str
-    status: Status
-    edited: bool
-    accepted: Accepted | None = None
-
-
-@frozen
-class Rejected:
-    """A hold that ended with no."""
-
-    message_id: str
-    status: Status
-    reason: str
-
-
-@frozen
-class Revised:
-    """A draft that was changed and waits on."""
-
-    message_id: str
-    revision: int
-    sha256: bytes
 
 
 @frozen
@@ -117,7 +71,7 @@ class Reviews:
         """
         locked = await self._lock(transaction, account_id, message_id)
         hold = await self._hold(transaction, locked, seen)
-        return await self._approve(transaction, locked, hold, reviewer, "review_approved", edits=edits)
+        return await self._approve(transaction, locked, hold, reviewer, "review_approved", edits=edits, seen=seen)
 
     async def reject(
         self,
@@ -139,7 +93,7 @@ class Reviews:
             raise InvalidRequest(f"reason must have at most {MAX_REASON} characters")
         locked = await self._lock(transaction, account_id, message_id)
         hold = await self._hold(transaction, locked, seen)
-        return await self._reject(transaction, locked, hold, reviewer, "review_rejected", reason)
+        return await self._reject(transaction, locked, hold, reviewer, "review_rejected", reason, seen=seen)
 
     async def edit(
         self,
@@ -165,7 +119,10 @@ class Reviews:
         draft = self._edited(before, edits)
         if draft == before:
             return Revised(message_id, hold.revision, hold.sha256 or b"")
-        return await self._revise(transaction, locked, hold, draft, reviewer)
+        revised = await self._revise(transaction, locked, hold, draft, reviewer)
+        known = evidence.of_draft(locked, hold, seen, before, draft, revised)
+        await audit.record(transaction, locked.account_id, reviewer.actor, "review.edited", locked.id, known)
+        return revised
 
     async def expired(self, transaction: Executor, locked: Locked) -> Hold:
         """A hold that ran out: its `on_expiry` says what the owner wanted then."""
@@ -204,19 +161,22 @@ class Reviews:
         status: Status,
         *,
         edits: Edits | None = None,
+        seen: bytes | None = None,
     ) -> Approved:
         if locked.direction == "inbound":
             await self._decide(transaction, locked, reviewer, status)
             found = await self._release(transaction, locked)
             shown = {"edited": False, "subject": found.subject}
             await self._tell(transaction, locked, status, shown, sender=found.header_from)
+            await self._note(transaction, locked, reviewer, status, evidence.of_received(locked, hold, seen))
             return Approved(locked.id, status, edited=False)
         before = _draft(hold)
         draft = before if edits is None else self._edited(before, edits)
-        was_edited = hold.edited
+        was_edited, revised = hold.edited, None
         if draft != before:
-            await self._revise(transaction, locked, hold, draft, reviewer)
+            revised = await self._revise(transaction, locked, hold, draft, reviewer)
             was_edited = True
+        known = evidence.of_draft(locked, hold, seen, before, draft, revised)
         if reviewer != EXPIRY:
             # A person looked at it: it is no answer of a machine, and the count of mails without one starts anew.
             draft = evolve(draft, automatic=False, hops=1)
@@ -224,7 +184,7 @@ class Reviews:
         self.acceptance.check(surveyed, draft)
         at = mint.now()
         prepared = await self.acceptance.prepare(
-            surveyed, draft, message_id=locked.id, held=True, classes=_classes(hold)
+            surveyed, draft, message_id=locked.id, held=True, classes=evidence.classes(hold)
         )
         await self._decide(transaction, locked, reviewer, status)
         more = {
@@ -235,9 +195,16 @@ class Reviews:
             "to": draft.to,
         }
         await self._tell(transaction, locked, status, more, sender=draft.agent_email, at=at)
-        # Last, since the account's usage is locked by it until COMMIT.
+        # So late, since the account's usage is locked by it until COMMIT; and last the head of the audit log.
         accepted = await self.acceptance.write(transaction, prepared)
+        known["left_as"] = accepted.email_message_id
+        await self._note(transaction, locked, reviewer, status, known)
         return Approved(locked.id, status, was_edited, accepted)
+
+    async def _note(
+        self, transaction: Executor, locked: Locked, reviewer: Reviewer, status: Status, known: dict[str, Any]
+    ) -> None:
+        await audit.record(transaction, locked.account_id, reviewer.actor, LEDGER[status], locked.id, known)
 
     def _edited(self, draft: Draft, edits: Edits) -> Draft:
         own = (draft.agent_email, f"agent@{self.acceptance.from_domain}")
@@ -251,12 +218,17 @@ class Reviews:
         reviewer: Reviewer,
         status: Status,
         reason: str,
+        seen: bytes | None = None,
     ) -> Rejected:
         await self._decide(transaction, locked, reviewer, status, reason)
         more: dict[str, Any] = {"reason": reason}
+        known = evidence.of_received(locked, hold, seen)
         if hold.draft is not None:
-            more["message_type"] = _draft(hold).kind.value
+            draft = _draft(hold)
+            more["message_type"] = draft.kind.value
+            known = evidence.of_draft(locked, hold, seen, draft, draft)
         await self._tell(transaction, locked, status, more, sender=None)
+        await self._note(transaction, locked, reviewer, status, {**known, "reason": reason})
         return Rejected(locked.id, status, reason)
 
     async def _revise(
@@ -352,7 +324,7 @@ class Reviews:
             account_id=locked.account_id,
             id=mint.new_id("mlt_"),
             message_id=locked.id,
-            reason_code=_LEDGER[status],
+            reason_code=LEDGER[status],
             occurred_at=at,
             correlation_ids={"event_id": event_id},
         )
@@ -384,12 +356,3 @@ def _draft(hold: Hold) -> Draft:
     if hold.draft is None:
         raise MessageNotPending
     return decode_draft(hold.draft)
-
-
-def _classes(hold: Hold) -> dict[str, str]:
-    """Whence each recipient was known when the mail was held; those of an edit are not known."""
-    return {
-        finding["address"]: finding["provenance"]
-        for finding in hold.findings
-        if finding.get("detector") == "provenance" and "provenance" in finding
-    }

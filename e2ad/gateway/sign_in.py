@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from e2ad import maillog
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import Forbidden, Unauthorized
 from e2ad.gateway import api_keys
 from e2ad.gateway.access import Access, Principal
@@ -53,11 +54,12 @@ async def by_key(access: Access, limits: RateLimits, key: str, client_address: s
     return principal
 
 
-async def hand_off(database: Database, account_id: str) -> HandOff:
+async def hand_off(database: Database, account_id: str, actor: Actor = SYSTEM) -> HandOff:
     """A fresh key of the account for the command line.
 
     Cancellation: before COMMIT nothing is kept.
     """
-    minted = await api_keys.mint(database, account_id, f"e2a command line, {now():%Y-%m-%d %H:%M}")
+    async with database.transaction() as transaction:
+        minted = await api_keys.mint(transaction, account_id, f"e2a command line, {now():%Y-%m-%d %H:%M}", actor=actor)
     newest = await agents.page(database, account_id, deleted=False, before=None, limit=2)
     return HandOff(minted.key, newest[0].email if len(newest) == 1 else "")

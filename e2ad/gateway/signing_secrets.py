@@ -10,8 +10,10 @@ from typing import Final
 
 from attrs import frozen
 
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import InvalidRequest, NotFound
 from e2ad.core.sealing import KeyRing, signing_secret_context
+from e2ad.gateway import audit
 from e2ad.gateway.mint import new_id, new_secret, nonce
 from e2ad.storage import signing_secrets as storage
 from e2ad.storage.pool import Database, Executor
@@ -50,7 +52,7 @@ async def listed(executor: Executor, keys: KeyRing, account_id: str) -> list[Sec
     return [_opened(keys, row) for row in await storage.page(executor, account_id)]
 
 
-async def create(database: Database, keys: KeyRing, account_id: str, name: str) -> Secret:
+async def create(database: Database, keys: KeyRing, account_id: str, name: str, actor: Actor = SYSTEM) -> Secret:
     """Add a secret; from now on it is the one that signs.
 
     Raises:
@@ -65,10 +67,11 @@ async def create(database: Database, keys: KeyRing, account_id: str, name: str) 
         stored = await storage.insert(transaction, new, at_most=MAX_SECRETS)
         if stored is None:
             raise InvalidRequest(f"an account has at most {MAX_SECRETS} signing secrets: delete one first")
+        await audit.record(transaction, account_id, actor, "signing_secret.created", new.id, {"name": name})
     return _opened(keys, stored)
 
 
-async def delete(database: Database, account_id: str, secret_id: str) -> None:
+async def delete(database: Database, account_id: str, secret_id: str, actor: Actor = SYSTEM) -> None:
     """Delete a secret; what it signed does not verify any more.
 
     Raises:
@@ -78,6 +81,8 @@ async def delete(database: Database, account_id: str, secret_id: str) -> None:
     async with database.transaction() as transaction:
         await storage.lock_account(transaction, account_id)
         found, deleted = await storage.delete(transaction, account_id, secret_id)
+        if deleted:
+            await audit.record(transaction, account_id, actor, "signing_secret.deleted", secret_id)
     if not found:
         raise NotFound
     if not deleted:

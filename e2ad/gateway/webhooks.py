@@ -13,6 +13,7 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from e2ad.core.address import fold_address
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import (
     InvalidEventType,
     InvalidRequest,
@@ -24,6 +25,7 @@ from e2ad.core.errors import (
 )
 from e2ad.core.events import CLASSIC_EVENT_TYPES, EVENT_TYPES, envelope, rfc3339
 from e2ad.core.sealing import KeyRing, webhook_secret_context
+from e2ad.gateway import audit
 from e2ad.gateway.agents import UrlGuard
 from e2ad.gateway.mint import new_id, new_secret, nonce, now
 from e2ad.storage import agents as agents_table
@@ -114,7 +116,7 @@ class WebhookRegistry:
             sealed_secret=b"",
         )
 
-    async def add(self, transaction: Executor, new: NewWebhook) -> tuple[Webhook, str]:
+    async def add(self, transaction: Executor, new: NewWebhook, actor: Actor = SYSTEM) -> tuple[Webhook, str]:
         """Store what `check` returned, inside the caller's transaction; with its secret, this once.
 
         Raises:
@@ -128,9 +130,10 @@ class WebhookRegistry:
         webhook = await storage.insert(transaction, evolve(new, sealed_secret=sealed), max_webhooks=most)
         if webhook is None:
             raise WebhookLimitReached(f"the account has {most} webhooks, as many as it may have: delete one first")
+        await audit.record(transaction, new.account_id, actor, "webhook.created", new.id, _told(webhook))
         return webhook, secret
 
-    async def update(self, account_id: str, webhook_id: str, change: Change) -> Webhook:
+    async def update(self, account_id: str, webhook_id: str, change: Change, actor: Actor = SYSTEM) -> Webhook:
         """Change a webhook. A new URL, and an old one that is switched on again, is checked as at creation.
 
         Raises:
@@ -158,14 +161,17 @@ class WebhookRegistry:
             _check_cooldown(webhook)
         if change.url is not None or (change.enabled and not webhook.enabled):
             await self.guard.check_url(webhook.url if change.url is None else change.url)
-        changed = await storage.update(
-            self.database,
-            account_id,
-            webhook_id,
-            change,
-            surface=self.surface.name,
-            cooldown_seconds=COOLDOWN_SECONDS,
-        )
+        async with self.database.transaction() as transaction:
+            changed = await storage.update(
+                transaction,
+                account_id,
+                webhook_id,
+                change,
+                surface=self.surface.name,
+                cooldown_seconds=COOLDOWN_SECONDS,
+            )
+            if changed is not None:
+                await audit.record(transaction, account_id, actor, "webhook.changed", webhook_id, _told(changed))
         if changed is None:
             _check_cooldown(await self.get(account_id, webhook_id))
             raise WebhookCooldown
@@ -182,16 +188,20 @@ class WebhookRegistry:
             raise NotFound
         return webhook
 
-    async def delete(self, account_id: str, webhook_id: str) -> None:
+    async def delete(self, account_id: str, webhook_id: str, actor: Actor = SYSTEM) -> None:
         """Remove a webhook; what still waits for it is given up.
 
         Raises:
             NotFound: there is none.
         """
-        if not await storage.delete(self.database, account_id, webhook_id, surface=self.surface.name):
-            raise NotFound
+        async with self.database.transaction() as transaction:
+            if not await storage.delete(transaction, account_id, webhook_id, surface=self.surface.name):
+                raise NotFound
+            await audit.record(transaction, account_id, actor, "webhook.deleted", webhook_id)
 
-    async def rotate(self, transaction: Executor, account_id: str, webhook_id: str) -> tuple[str, datetime]:
+    async def rotate(
+        self, transaction: Executor, account_id: str, webhook_id: str, actor: Actor = SYSTEM
+    ) -> tuple[str, datetime]:
         """Give a webhook a new secret; the new one, and until when the old one signs beside it.
 
         Raises:
@@ -202,6 +212,8 @@ class WebhookRegistry:
         sealed = self.keys.seal(secret, context=webhook_secret_context(webhook_id), nonce=nonce())
         if not await storage.rotate(transaction, account_id, webhook_id, sealed, expires_at, surface=self.surface.name):
             raise NotFound
+        known = {"old_secret_until": rfc3339(expires_at)}
+        await audit.record(transaction, account_id, actor, "webhook.secret_rotated", webhook_id, known)
         return secret, expires_at
 
     async def test(self, account_id: str, webhook_id: str, event_type: str, data: Mapping[str, Any]) -> str:
@@ -287,6 +299,18 @@ class WebhookRegistry:
     def _require_outbox(self) -> None:
         if not self.outbox:
             raise NotImplementedHere("subscribed webhooks are switched off on this deployment (features.outbox)")
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    """Where it sends what, for the audit log, without what a URL may keep secret."""
+    return {
+        "url": webhook.url.partition("?")[0],
+        "events": webhook.events,
+        "agent_emails": webhook.agent_emails,
+        "conversation_ids": webhook.conversation_ids,
+        "labels": webhook.labels,
+        "enabled": webhook.enabled,
+    }
 
 
 def _description(text: str) -> str:

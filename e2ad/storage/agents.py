@@ -213,20 +213,13 @@ async def protection(executor: Executor, account_id: str, email: str) -> Protect
 
 async def protect(
     executor: Executor, account_id: str, email: str, document: Mapping[str, Any], *, seen_version: int | None = None
-) -> bool:
-    """Store a live agent's protection; False when there is none, or when it is not `seen_version` any more."""
-    return (
-        await executor.fetch_value(
-            _SQL["protect"],
-            {
-                "account_id": account_id,
-                "email": email,
-                "protection": Jsonb(document),
-                "seen_version": seen_version,
-            },
-        )
-        is not None
+) -> dict[str, Any] | None:
+    """Store a live agent's protection; what it was before. None: there is none, or not `seen_version` any more."""
+    before: dict[str, Any] | None = await executor.fetch_value(
+        _SQL["protect"],
+        {"account_id": account_id, "email": email, "protection": Jsonb(document), "seen_version": seen_version},
     )
+    return before
 
 
 async def purge_messages(executor: Executor, account_id: str, email: str, *, batch: int) -> tuple[int, list[bytes]]:

@@ -40,6 +40,7 @@ BATCHES: Final = {
     "metrics_days": 5000,
     "agent_unsubscribe_tokens": 5000,
     "agents": 10,
+    "audit_log": 5000,
 }
 """Tables that may be large, in the order in which they are emptied, and how many rows a step deletes.
 

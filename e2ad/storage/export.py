@@ -36,6 +36,8 @@ COLLECTIONS: Final = {
     "correspondents": 500,
     "sender_evidence": 500,
     "sessions": 200,
+    "identities": 200,
+    "audit": 100,
 }
 """What can be read, in the order in which it is told, and how many rows a page has at most.
 

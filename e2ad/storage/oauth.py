@@ -124,6 +124,7 @@ class FoundAccess:
     """What authentication needs of an access token."""
 
     account_id: str
+    grant_id: str
     scope: str
     agent_email: str | None
     expires_at: datetime

@@ -68,15 +68,20 @@ class Hold:
     """What the decision is about, and how it ends by itself.
 
     `draft` are the exact bytes of the newest revision, None of inbound mail; `sha256` is their hash, of inbound
-    mail that of its raw content.
+    mail that of its raw content. The sender is that of inbound mail, as it authenticated itself.
     """
 
+    reason: dict[str, Any]
     findings: list[dict[str, Any]]
     on_expiry: str
     revision: int
     edited: bool
     draft: bytes | None = field(repr=False)
     sha256: bytes | None
+    header_from: str | None
+    envelope_from: str | None
+    verified_domain: str | None
+    authentication: dict[str, Any] | None
 
 
 @frozen

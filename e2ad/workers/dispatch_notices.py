@@ -83,7 +83,7 @@ class NoticeAttempt:
             maillog.dispatch_unknown(notice.id, notice.number, maillog.domain_of(notice.recipient), why)
             self._end("outcome_unknown", why)
         elif not notice.wanted:
-            self._end("skipped", "what it is about is decided")
+            self._end("skipped", "what it is about is decided, or its time is over")
         elif await self._means.inside.serves(notice.recipient):
             # Whoever reads such a mail can decide. In an inbox here that would be the agent about itself.
             self._end("failed", TO_AN_AGENT)

@@ -12,11 +12,12 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.config import Config
+from e2ad.core.audit import SYSTEM
 from e2ad.core.sealing import KeyRing
-from e2ad.gateway import domain_sweeps, engagements
+from e2ad.gateway import audit, domain_sweeps, engagements
 from e2ad.gateway.closing import Closing
 from e2ad.gateway.domain_checks import CheckSettings, DnsRecords, DomainChecks
-from e2ad.storage import agents, deliveries, feedback, idempotency, limits, metrics, oauth, retention, sessions
+from e2ad.storage import agents, deliveries, feedback, idempotency, limits, metrics, oauth, retention, sessions, sign_in
 from e2ad.storage.pool import Database
 
 __all__ = ["BATCH", "Sweep", "table"]
@@ -113,6 +114,7 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
         Sweep("rate_windows", hour, 60.0, _drop_rate_windows),
         Sweep("oauth", hour, 300.0, _drop_oauth),
         Sweep("sessions", hour, 60.0, sessions.sweep),
+        Sweep("sign_in", hour, 60.0, sign_in.sweep),
         Sweep("trashed_messages", hour, 300.0, purge_messages),
         Sweep("trashed_agents", hour, 300.0, purge_agents),
         Sweep("closed_accounts", CLOSED_SECONDS, 240.0, delete_accounts, at_start=True),
@@ -184,8 +186,9 @@ async def _purge_agents(database: Database, days: int, batch: int) -> int:
             if contents:
                 await agents.lock_contents(transaction, agent.account_id, contents)
                 await agents.drop_contents(transaction, agent.account_id, contents)
-            if purged < size:
-                await agents.purge(transaction, agent.account_id, agent.email)
+            if purged < size and await agents.purge(transaction, agent.account_id, agent.email):
+                known = {"reason": "its time in the trash was over"}
+                await audit.record(transaction, agent.account_id, SYSTEM, "agent.deleted", agent.email, known)
         # There may be more of it, or another agent: say "full", so that it is called again.
         touched = batch
     return touched

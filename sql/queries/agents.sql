@@ -156,14 +156,18 @@ where not exists (
     select from agents a
     where a.email = wanted.email and a.account_id = %(account_id)s and a.deleted_at is null);
 
--- protect: what the owner of a live agent wants a person to decide
-with changed as (
-    update agents set protection = %(protection)s, protection_version = protection_version + 1
+-- protect: what the owner of a live agent wants a person to decide; says what it was before
+with before as materialized (
+    select email, protection from agents
     where account_id = %(account_id)s and email = %(email)s and deleted_at is null
       and (%(seen_version)s::integer is null or protection_version = %(seen_version)s)
-    returning email
+    for no key update
+), changed as (
+    update agents a set protection = %(protection)s, protection_version = a.protection_version + 1
+    from before where a.email = before.email
+    returning a.email, before.protection
 )
-select changed.email
+select changed.protection
 from changed, lateral (select pg_notify('e2ad_agents', changed.email)) as told;
 
 -- protection: that of a live agent, with the version of it that was read

@@ -16,6 +16,10 @@ with keys as (
     delete from api_keys where account_id = %(account_id)s returning 1
 ), signed_in as (
     delete from sessions where account_id = %(account_id)s returning 1
+), links as (
+    delete from sign_in_links where account_id = %(account_id)s
+), identities as (
+    delete from oidc_identities where account_id = %(account_id)s
 ), codes as (
     delete from oauth_codes where account_id = %(account_id)s returning 1
 ), tokens as (
@@ -99,6 +103,10 @@ delete from unsubscribe_tokens where account_id = %(account_id)s and token_sha25
 delete from agents where account_id = %(account_id)s and email = any(array(
     select email from agents where account_id = %(account_id)s limit %(batch)s));
 
+-- audit_log: a batch of what was decided, which only a closed account lets go of
+delete from audit_log where account_id = %(account_id)s and number = any(array(
+    select number from audit_log where account_id = %(account_id)s limit %(batch)s));
+
 -- heirs: domains that trashed agents of others hang on, and whose they become
 select distinct on (d.domain) d.domain, a.account_id
 from domains d
@@ -137,6 +145,8 @@ with limits as (
     delete from suppressions where account_id = %(account_id)s returning agent_email
 ), texts as (
     delete from templates where account_id = %(account_id)s returning 1
+), unchained as (
+    delete from audit_heads where account_id = %(account_id)s
 ), gone as (
     delete from accounts where id = %(account_id)s returning id
 )

@@ -213,8 +213,25 @@ order by agent_email, address, mechanism, domain, selector
 limit %(limit)s;
 
 -- sessions: browsers that are signed in
-select array[encode(token_sha256, 'hex')] as place, created_at, last_seen_at, expires_at
+select array[encode(token_sha256, 'hex')] as place, signed_in_by, browser, network, created_at, last_seen_at,
+       expires_at
 from sessions
 where account_id = %(account_id)s and encode(token_sha256, 'hex') > (%(after)s::text[])[1]
 order by encode(token_sha256, 'hex')
+limit %(limit)s;
+
+-- identities: those at OpenID providers who sign in to the account
+select array[issuer] as place, issuer, subject, email, created_at, last_used_at
+from oidc_identities
+where account_id = %(account_id)s and issuer > (%(after)s::text[])[1]
+order by issuer
+limit %(limit)s;
+
+-- audit: who decided what on which evidence, as the digests are made of it
+select array[lpad(number::text, 19, '0')] as place, number, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
+       actor_kind, actor, action, subject, evidence::text as evidence, encode(previous, 'hex') as previous,
+       encode(digest, 'hex') as digest
+from audit_log
+where account_id = %(account_id)s and number > coalesce(nullif((%(after)s::text[])[1], ''), '0')::bigint
+order by number
 limit %(limit)s;

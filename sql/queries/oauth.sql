@@ -85,7 +85,7 @@ values
     (%(refresh_sha256)s, 'refresh', %(account_id)s, %(grant_id)s, %(parent_sha256)s, %(at)s, %(refresh_until)s);
 
 -- find_access: whom an access token stands for, also when its hour is over
-select t.account_id, g.scope, g.agent_email, t.expires_at, a.account_class
+select t.account_id, t.grant_id, g.scope, g.agent_email, t.expires_at, a.account_class
 from oauth_tokens t
 join oauth_grants g on g.account_id = t.account_id and g.id = t.grant_id
 join accounts a on a.id = t.account_id

@@ -16,7 +16,8 @@ where m.account_id = %(account_id)s and m.id = %(id)s
 for update of m skip locked;
 
 -- hold: the draft that a decision is about, and what was noted when it was held
-select h.findings, h.on_expiry, h.revision, h.edited, r.draft, coalesce(r.sha256, m.content_sha256) as sha256
+select h.reason, h.findings, h.on_expiry, h.revision, h.edited, r.draft, coalesce(r.sha256, m.content_sha256) as sha256,
+       m.header_from, m.envelope_from, m.verified_domain, m.authentication
 from holds h
 join messages m on m.account_id = h.account_id and m.id = h.message_id
 left join hold_revisions r

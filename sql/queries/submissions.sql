@@ -72,8 +72,8 @@ where s.account_id = k.account_id and s.message_id = k.message_id
 returning s.account_id, s.message_id;
 
 -- claim_notices: take due notices for this process
--- One whose message waits for nobody any more is not sent: `wanted` says so. Its conditions are written so that no
--- partial index fits: one mail is found by its key.
+-- One whose message waits for nobody any more, or whose time is over, is not sent: `wanted` says so. Its conditions
+-- are written so that no partial index fits: one mail is found by its key.
 with due as materialized (
     select id
     from notices
@@ -90,7 +90,7 @@ with due as materialized (
 )
 select n.id, n.account_id, n.recipient, n.content, n.attempts as number, n.created_at,
        n.transmitting_at is not null as lost,
-       n.message_id is null or m.id is not null as wanted
+       (n.message_id is null or m.id is not null) and coalesce(n.expires_at, 'infinity') > now() as wanted
 from claimed n
 left join messages m
     on m.account_id = n.account_id and m.id = n.message_id and m.review_status || '' = 'pending_review'

@@ -23,12 +23,13 @@ MOST = {
     "deleteAccount": 30,
     "registerDomain": 16,
     "approveReview": 11,
-    "rotateDomainKeys": 10,
-    "resolveMessage": 9,
+    "rotateDomainKeys": 11,
+    "resolveMessage": 10,
     "verifyDomain": 8,
     "importContacts": 8,
-    "rejectReview": 7,
+    "rejectReview": 8,
     "createAgent": 6,
+    "editReview": 6,
     "deleteImportBatch": 6,
 }
 """Operations that need more than `USUAL` statements, and how many they may have."""

@@ -1,5 +1,6 @@
 """Links of a mailed request: shown by GET, decided by POST, worth nothing for anything else."""
 
+import hashlib
 import re
 import threading
 from typing import Any
@@ -95,6 +96,10 @@ async def test_get_shows_and_post_decides(desk: Client, prefix: str, name: str) 
     assert len(await rows(desk, "submissions")) == 1
     assert "email.review_approved" in [row["type"] for row in await rows(desk, "events")]
     assert (await rows(desk, "holds"))[0]["decided_via"] == "link"
+    (told,) = [row for row in await rows(desk, "audit_log") if row["action"] == "review.approved"]
+    fingerprint = hashlib.sha256(tokens["approve"].encode()).hexdigest()[:16]
+    assert (told["actor_kind"], told["actor"]) == ("link", fingerprint)
+    assert told["evidence"]["client_address"] == desk.address
     for action in ("approve", "reject"):
         for again in (
             await get(desk, f"{prefix}/{action}", tokens[action]),

@@ -139,7 +139,22 @@ def rows(received: str, sent: str, held: str) -> dict[str, dict[str, Any]]:
         "metrics_hours": {"agent_email": AGENT, "hour": now, "direction": "inbound", **COUNTS},
         "metrics_days": {"agent_email": AGENT, "day": now, "direction": "inbound", **COUNTS},
         "metrics_stale": {"hour": now},
+        "audit_log": {
+            "at": now,
+            "actor_kind": "key",
+            "actor": "apk_1",
+            "action": "review.approved",
+            "subject": held,
+            "evidence": Jsonb({}),
+        },
         "sessions": {"token_sha256": b"s" * 32, "expires_at": now},
+        "sign_in_links": {
+            "token_sha256": b"l" * 32,
+            "browser_sha256": b"b" * 32,
+            "onward": "",
+            "expires_at": now,
+        },
+        "oidc_identities": {"issuer": "https://id.example", "subject": "1", "email": "owner@example.com"},
         "oauth_grants": {"id": grant, "client_id": "client", "scope": "agent", "agent_email": AGENT},
         "oauth_codes": {
             "code_sha256": b"c" * 32,

@@ -194,6 +194,36 @@ def test_a_signing_key_for_agents(tmp_path: Path) -> None:
     assert any("identity.key_id" in one for one in problems(E2AD_IDENTITY_KEY_ID="a b"))
 
 
+def test_an_openid_provider(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    good = {
+        "E2AD_HTTP_PUBLIC_URL": "https://mail.example.com",
+        "E2AD_OIDC_ISSUER": "https://accounts.google.com",
+        "E2AD_OIDC_CLIENT_ID": "1234.apps.googleusercontent.com",
+        "E2AD_OIDC_CLIENT_SECRET_FILE": str(secret),
+        "E2AD_OIDC_ALLOWED_EMAIL_DOMAINS": "example.com, example.org",
+    }
+    oidc = load(None, environ=NEEDED | good).oidc
+    assert (oidc.client_secret, oidc.allowed_email_domains) == ("s3cret", ("example.com", "example.org"))
+    assert (oidc.scopes, oidc.create_accounts) == ("openid email profile", False)
+    for changes, words in (
+        ({"E2AD_OIDC_CLIENT_ID": ""}, "oidc.client_id: a provider knows us by it"),
+        ({"E2AD_OIDC_ISSUER": ""}, "oidc.issuer: is empty"),
+        ({"E2AD_OIDC_ISSUER": "http://accounts.example"}, "oidc.issuer: must be https"),
+        ({"E2AD_OIDC_ISSUER": "accounts.example"}, "must be a whole address"),
+        ({"E2AD_HTTP_PUBLIC_URL": ""}, "set http.public_url too"),
+        ({"E2AD_OIDC_SCOPES": "email"}, "openid among them"),
+        ({"E2AD_OIDC_SCOPES": "openid  email"}, "openid among them"),
+        ({"E2AD_OIDC_ALLOWED_EMAIL_DOMAINS": "Example.com"}, "in lower case"),
+        ({"E2AD_OIDC_ALLOWED_EMAIL_DOMAINS": "a b"}, "in lower case"),
+    ):
+        found = problems(**(good | changes))
+        assert any(words in one for one in found), (changes, found)
+    local = {"E2AD_OIDC_ISSUER": "http://127.0.0.1:1", "E2AD_EGRESS_ALLOW_HTTP": "true"}
+    assert load(None, environ=NEEDED | good | local).oidc.issuer == "http://127.0.0.1:1"
+
+
 def test_a_secret_for_the_operators_programs(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s" * 32 + "\n")

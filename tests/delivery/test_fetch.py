@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from e2ad.delivery.egress import Egress, Unreachable, parse_url
-from e2ad.delivery.fetch import fetch
+from e2ad.delivery.fetch import fetch, post_form
 from tests.delivery import endpoint as far
 
 INTERIM = b"HTTP/1.1 103 soon\r\n\r\n"
@@ -78,3 +78,34 @@ async def test_cancellation_closes_the_connection(endpoint: Any) -> None:
         await get(endpoint, far.Answer(never=True))
     assert scope.cancelled_caught
     assert endpoint.connections == 1
+
+
+# A form
+
+
+async def send(endpoint: far.Endpoint, answer: far.Answer, **more: Any) -> tuple[int, bytes]:
+    endpoint.reply = lambda _: answer
+    egress = Egress(far.Settings(), far.StaticResolver({"docs.example": ["127.0.0.1"]}))
+    target = parse_url(endpoint.url("docs.example", "/token"))
+    fields = {"code": "a b&c=ü", "empty": ""}
+    with trio.fail_after(20):
+        return await post_form(egress, target, fields, max_bytes=1000, seconds=0.5, **more)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+async def test_a_form(endpoint: Any, status: int) -> None:
+    assert await send(endpoint, far.Answer(status, body=b"{}"), headers={"Authorization": "Basic x"}) == (status, b"{}")
+    (request,) = endpoint.received
+    assert request.path == "/token"
+    assert request.body == b"code=a+b%26c%3D%C3%BC&empty="
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["content-length"] == str(len(request.body))
+    assert request.headers["authorization"] == "Basic x"
+
+
+@pytest.mark.parametrize(
+    "answer", [far.Answer(302), far.Answer(500), far.Answer(400, body=b"x" * 1001), far.Answer(never=True)]
+)
+async def test_what_is_no_answer_to_a_form(endpoint: Any, answer: far.Answer) -> None:
+    with pytest.raises(Unreachable):
+        await send(endpoint, answer)

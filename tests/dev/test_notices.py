@@ -6,8 +6,9 @@ import pytest
 import trio
 
 from e2ad.core.outbound import Draft
-from e2ad.dev.notices import Request, request_of, watch
+from e2ad.dev.notices import Request, SignInLink, request_of, sign_in_of, watch
 from e2ad.gateway import notices
+from e2ad.gateway.sign_in_notice import sign_in_notice
 from e2ad.storage.captured import Notice, notices_since
 from e2ad.storage.pool import Database
 from tests import factories
@@ -50,6 +51,29 @@ def test_other_mail_asks_for_nothing(content: bytes) -> None:
     assert request_of(Notice("ntc_1", None, notice().content)) is None
 
 
+def sign_in_letter() -> Notice:
+    made = sign_in_notice(
+        to="you@b.test",
+        link="http://127.0.0.1:8080/api/auth/link?t=sil_" + "5e" * 32,
+        host="127.0.0.1:8080",
+        browser="Firefox on Linux",
+        network="127.0.0.0/24",
+        at=AT,
+        until=AT + timedelta(minutes=15),
+        from_domain="agents.test",
+    )
+    return Notice(made.id, None, made.content)
+
+
+def test_the_link_to_sign_in() -> None:
+    found = sign_in_of(sign_in_letter())
+    assert found == SignInLink("you@b.test", "http://127.0.0.1:8080/api/auth/link?t=sil_" + "5e" * 32)
+    assert request_of(sign_in_letter()) is None
+    assert sign_in_of(notice()) is None
+    assert sign_in_of(Notice("ntc_1", None, notice().content)) is None
+    assert sign_in_of(Notice("ntc_1", None, b"Subject: x\r\n\r\nhttp://h/api/auth/link?t=sil_x\r\n")) is None
+
+
 @pytest.fixture
 async def account(database: Database) -> str:
     return (await factories.account(database)).account_id
@@ -66,10 +90,10 @@ async def write(database: Database, number: int, account: str) -> None:
 
 
 async def test_each_request_is_shown_once(database: Database, account: str) -> None:
-    shown: list[Request] = []
+    shown: list[Request | SignInLink] = []
     came = trio.Event()
 
-    def show(request: Request) -> None:
+    def show(request: Request | SignInLink) -> None:
         shown.append(request)
         came.set()
 
@@ -82,8 +106,20 @@ async def test_each_request_is_shown_once(database: Database, account: str) -> N
             with trio.fail_after(10):
                 await came.wait()
             came = trio.Event()
+        one = sign_in_letter()
+        await database.execute(
+            "insert into notices (id, account_id, kind, recipient, content)"
+            " values (%(id)s, %(account)s, 'sign_in', 'you@b.test', %(content)b)",
+            {"id": one.id, "account": account, "content": one.content},
+        )
+        await database.execute("select pg_notify('e2ad_submissions', '')")
+        with trio.fail_after(10):
+            await came.wait()
         nursery.cancel_scope.cancel()
-    assert [request.message_id for request in shown] == [f"msg_{number:032}" for number in (1, 2, 3)]
+    assert shown.pop() == sign_in_of(one)
+    assert [request.message_id for request in shown if isinstance(request, Request)] == [
+        f"msg_{number:032}" for number in (1, 2, 3)
+    ]
 
 
 async def test_a_flood_shows_the_last(database: Database, account: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,7 @@ def test_no_supervised_child_is_left_out() -> None:
     """Those with a `run`; the doors end the whole house, and sweeps and announcements have no work in flight."""
     mail_in = {"listener", "access", "doorman", "authenticator", "intake", "deliveries", "hub"}
     mail_out = {"dispatcher", "relay", "expiry", "screening", "indexer"}
-    supervised = mail_in | mail_out | {"sweeps", "announcer", "tools"}
+    supervised = mail_in | mail_out | {"sweeps", "announcer", "tools", "live"}
     text = Path(tree.__file__).read_text()
     assert {name for name in supervised if f'PATIENT, "{name}"' in text} == supervised
     assert text.count('PATIENT, "') == len(supervised)

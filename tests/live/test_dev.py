@@ -70,7 +70,7 @@ def test_what_it_says_and_keeps(dev: Running) -> None:
     for name in ("dev.json", "secret", "world/rsa.pem", "world/ed25519.pem"):
         assert stat.S_IMODE((dev.folder / name).stat().st_mode) == 0o600, name
     for url in (dev.api_url + "/livez", dev.told["dashboard_url"] + "/"):
-        status = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url], capture_output=True)
+        status = subprocess.run(["curl", "-sL", "-o", "/dev/null", "-w", "%{http_code}", url], capture_output=True)
         assert status.stdout == b"200"
 
 

@@ -11,13 +11,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.live.running import Running, wait_until
+from tests.live.running import Running, dev_folder, running_dev, wait_until
 from tests.live.serving import Deployment
 
 pytestmark = pytest.mark.live
 
 ISSUER = "http://mail.e2ad.test"
 LOGIN = "/api/auth/login"
+LINK = "/api/auth/link"
 
 
 class Browser:
@@ -97,3 +98,18 @@ def test_the_self_test_asks_the_door_for_mail(deployment: Deployment) -> None:
             200,
             {"database": "pass", "migrations": "pass", "smtp": "pass"},
         )
+
+
+def test_dev_shows_the_link_that_is_mailed() -> None:
+    with dev_folder() as folder, running_dev(folder) as dev:
+        browser = Browser()
+        _, page = browser.ask(dev, LOGIN)
+        email = str(dev.told["account_email"])
+        status, page = browser.ask(dev, f"{LINK}/ask", {"form": hidden(page)["form"], "email": email})
+        assert (status, "Look into your mail" in page) == (200, True)
+        log = folder.parent / f"{folder.name}.log"
+        shown = re.compile(rf"link to sign in as {re.escape(email)}:\n  {re.escape(dev.api_url)}(/\S+)\n")
+        (path,) = wait_until(lambda: shown.findall(log.read_text()))
+        _, page = browser.ask(dev, path)
+        assert browser.ask(dev, LINK, hidden(page))[0] == 303
+        assert browser.ask(dev, "/api/auth/me")[0] == 200

@@ -128,9 +128,10 @@ async def update_agent(call: ClassicCall[UpdateAgent]) -> ClassicAgent:
                 required=None if body.hitl_enabled is UNSET else body.hitl_enabled,
                 ttl_seconds=None if body.hitl_ttl_seconds is UNSET else body.hitl_ttl_seconds,
                 on_expiry=None if body.hitl_expiration_action is UNSET else body.hitl_expiration_action,
+                actor=call.actor,
             )
         if change is not None:
-            return _view(await registry(call.services).update(account_id, agent.email, change))
+            return _view(await registry(call.services).update(account_id, agent.email, change, call.actor))
         return _view(await registry(call.services).live(account_id, agent.email))
     except NotFound as error:
         raise _forbidden() from error
@@ -140,7 +141,7 @@ async def update_agent(call: ClassicCall[UpdateAgent]) -> ClassicAgent:
 async def delete_agent(call: ClassicCall[None]) -> Result:
     """Delete an agent and its mail for good."""
     agent = await _owned(call)
-    await registry(call.services).purge(call.principal.account_id, agent.email)
+    await registry(call.services).purge(call.principal.account_id, agent.email, call.actor)
     return Result(200, {"status": "deleted"}, content_type=TEXT)
 
 

@@ -35,8 +35,10 @@ from e2ad.api.operation import Result, Scope
 from e2ad.api.services import Services
 from e2ad.api.shapes import BodyShape, Malformed
 from e2ad.core.address import fold_address
+from e2ad.core.audit import Actor
 from e2ad.core.errors import Failure, Forbidden, InvalidRequest, LimitExceeded, NotFound, Unauthorized, answer
 from e2ad.gateway.access import Principal
+from e2ad.gateway.audit import actor_of
 from e2ad.gateway.idempotency import Claim, Replay
 from e2ad.gateway.limits import Allowance
 from e2ad.storage.pool import Executor
@@ -78,6 +80,11 @@ class ClassicCall(Generic[B]):
         if self._principal is None:
             raise RuntimeError("a public route has no principal")
         return self._principal
+
+    @property
+    def actor(self) -> Actor:
+        """Who the caller is in the audit log."""
+        return actor_of(self.principal, self.client_address)
 
     def first(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""

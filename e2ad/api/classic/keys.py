@@ -64,6 +64,7 @@ async def create_key(call: ClassicCall[CreateKey | None]) -> Result:
         scope=wish.scope,
         agent_email=wish.agent_email,
         expires_at=_expiry(wish.expires_at),
+        actor=call.actor,
     )
     return Result(201, minted_view(minted), {"Cache-Control": "no-store"})
 
@@ -71,7 +72,7 @@ async def create_key(call: ClassicCall[CreateKey | None]) -> Result:
 @classic("DELETE", "/api/keys/{id}", scope=Scope.SESSION)
 async def delete_key(call: ClassicCall[None]) -> Result:
     """The key stops working at once, and whoever is signed in with it is not any more."""
-    await revoke_key(call.services, call.principal.account_id, call.path["id"])
+    await revoke_key(call.services, call.principal.account_id, call.path["id"], call.actor)
     return Result(204, None, encoded=b"")
 
 

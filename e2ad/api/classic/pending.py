@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from e2ad.api.classic.framework import ClassicCall, classic, encode_classic
 from e2ad.api.operation import Result, settling
-from e2ad.api.reviews import deciding
+from e2ad.api.reviews import deciding, reviewer
 from e2ad.api.sending import MAX_BODY, sending
 from e2ad.core.errors import Failure, InvalidRequest, MessageNotPending, NotFound
 from e2ad.core.outbound import Draft, decode_draft
@@ -202,7 +202,7 @@ async def _check(call: ClassicCall[Any]) -> None:
 
 
 def _reviewer(call: ClassicCall[Any]) -> Reviewer:
-    return Reviewer("api", call.principal.key_id or call.principal.account_id)
+    return reviewer(call.principal, call.actor)
 
 
 async def _approve(call: ClassicCall[ApproveBody | None]) -> Result:

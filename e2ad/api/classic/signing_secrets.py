@@ -54,14 +54,14 @@ async def list_secrets(call: ClassicCall[None]) -> Result:
 async def create_secret(call: ClassicCall[CreateSecret | None]) -> Result:
     """Add a secret; it signs from now on."""
     services, name = call.services, call.body.name if call.body else ""
-    secret = await signing_secrets.create(services.db, services.keys, call.principal.account_id, name)
+    secret = await signing_secrets.create(services.db, services.keys, call.principal.account_id, name, call.actor)
     return Result(201, _view(secret), _NO_STORE)
 
 
 @classic("DELETE", "/api/v1/users/me/signing-secrets/{id}")
 async def delete_secret(call: ClassicCall[None]) -> Result:
     """Delete a secret; the last one stays."""
-    await signing_secrets.delete(call.services.db, call.principal.account_id, call.path["id"])
+    await signing_secrets.delete(call.services.db, call.principal.account_id, call.path["id"], call.actor)
     return Result(204, None, encoded=b"")
 
 

@@ -167,7 +167,7 @@ async def create_webhook(call: ClassicCall[CreateWebhook]) -> Result:
     draft = WebhookDraft(body.url, body.events or (), body.description, _filters(body.filters))
     new = await verbs.check(call.principal.account_id, draft)
     async with call.services.db.transaction() as transaction:
-        webhook, secret = await verbs.add(transaction, new)
+        webhook, secret = await verbs.add(transaction, new, call.actor)
     return Result(201, _view(webhook, secret))
 
 
@@ -189,7 +189,9 @@ async def _update(call: ClassicCall[UpdateWebhook]) -> ClassicWebhook:
         labels=None if filters is None else list(filters.labels),
         enabled=None if body.enabled is UNSET else body.enabled,
     )
-    return _view(await registry(call.services, CLASSIC).update(call.principal.account_id, call.path["id"], change))
+    return _view(
+        await registry(call.services, CLASSIC).update(call.principal.account_id, call.path["id"], change, call.actor)
+    )
 
 
 update_webhook = classic("PATCH", "/api/v1/webhooks/{id}", body=UpdateWebhook)(_update)
@@ -199,16 +201,17 @@ replace_webhook = classic("PUT", "/api/v1/webhooks/{id}", body=UpdateWebhook)(_u
 @classic("DELETE", "/api/v1/webhooks/{id}")
 async def delete_webhook(call: ClassicCall[None]) -> Result:
     """Remove a webhook for good."""
-    await registry(call.services, CLASSIC).delete(call.principal.account_id, call.path["id"])
+    await registry(call.services, CLASSIC).delete(call.principal.account_id, call.path["id"], call.actor)
     return Result(204, None, encoded=b"")
 
 
 @classic("POST", "/api/v1/webhooks/{id}/rotate-secret")
 async def rotate_secret(call: ClassicCall[None]) -> RotatedSecret:
     """A new secret; the old one signs beside it for 24 hours."""
-    secret, expires_at = await registry(call.services, CLASSIC).rotate(
-        call.services.db, call.principal.account_id, call.path["id"]
-    )
+    async with call.services.db.transaction() as transaction:
+        secret, expires_at = await registry(call.services, CLASSIC).rotate(
+            transaction, call.principal.account_id, call.path["id"], call.actor
+        )
     return RotatedSecret(secret, rfc3339(expires_at))
 
 

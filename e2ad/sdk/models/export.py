@@ -18,9 +18,11 @@ from e2ad.sdk.models.exported_mail import (
 __all__ = [
     "APIKeyExportEntry",
     "AgentIdentity",
+    "AuditExportEntry",
     "ContactExportEntry",
     "Domain",
     "EngagementExportEntry",
+    "IdentityExportEntry",
     "OAuthConnectionEntry",
     "ProtectionEventExportEntry",
     "SessionExportEntry",
@@ -88,6 +90,21 @@ class AgentIdentity:
 
 
 @frozen(kw_only=True)
+class AuditExportEntry:
+    """A row of the audit log. `evidence` is a JSON text, which the digest is made of as it stands there."""
+
+    number: int
+    at: datetime
+    actor_kind: str
+    actor: str
+    action: str
+    subject: str
+    evidence: str
+    previous: str
+    digest: str
+
+
+@frozen(kw_only=True)
 class ContactExportEntry:
     """Whom the account deals with."""
 
@@ -135,6 +152,17 @@ class EngagementExportEntry:
 
 
 @frozen(kw_only=True)
+class IdentityExportEntry:
+    """Somebody at an OpenID provider who signs in to the account."""
+
+    issuer: str
+    subject: str
+    email: str
+    created_at: datetime
+    last_used_at: datetime
+
+
+@frozen(kw_only=True)
 class OAuthConnectionEntry:
     """A program that was let in. `agent_email` is empty for one that may act for the whole account."""
 
@@ -168,8 +196,11 @@ class ProtectionEventExportEntry:
 
 @frozen(kw_only=True)
 class SessionExportEntry:
-    """A browser that is signed in."""
+    """A browser that is signed in. `signed_in_by`: `key`, `link` or `oidc`."""
 
+    signed_in_by: str
+    browser: str
+    network: str
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
@@ -260,3 +291,5 @@ class UserExport:
     correspondents: list[CorrespondentExportEntry]
     sender_evidence: list[SenderEvidenceExportEntry]
     sessions: list[SessionExportEntry]
+    identities: list[IdentityExportEntry]
+    audit: list[AuditExportEntry]

@@ -1463,6 +1463,22 @@ export interface components {
             data?: string;
         };
         /**
+         * AuditExportEntry
+         * @description A row of the audit log. `evidence` is a JSON text, which the digest is made of as it stands there.
+         */
+        AuditExportEntry: {
+            number: number;
+            /** Format: date-time */
+            at: string;
+            actor_kind: string;
+            actor: string;
+            action: string;
+            subject: string;
+            evidence: string;
+            previous: string;
+            digest: string;
+        };
+        /**
          * Authentication
          * @description The evidence about the sender.
          */
@@ -2170,6 +2186,19 @@ export interface components {
             detail?: string;
             category?: string;
             confidence?: number;
+        };
+        /**
+         * IdentityExportEntry
+         * @description Somebody at an OpenID provider who signs in to the account.
+         */
+        IdentityExportEntry: {
+            issuer: string;
+            subject: string;
+            email: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_used_at: string;
         };
         /**
          * ImportContactsRequest
@@ -3115,9 +3144,12 @@ export interface components {
         };
         /**
          * SessionExportEntry
-         * @description A browser that is signed in.
+         * @description A browser that is signed in. `signed_in_by`: `key`, `link` or `oidc`.
          */
         SessionExportEntry: {
+            signed_in_by: string;
+            browser: string;
+            network: string;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3400,6 +3432,8 @@ export interface components {
             correspondents: components["schemas"]["CorrespondentExportEntry"][];
             sender_evidence: components["schemas"]["SenderEvidenceExportEntry"][];
             sessions: components["schemas"]["SessionExportEntry"][];
+            identities: components["schemas"]["IdentityExportEntry"][];
+            audit: components["schemas"]["AuditExportEntry"][];
         };
         /**
          * UserExportUser
@@ -3598,6 +3632,7 @@ export type ApproveRequest = components['schemas']['ApproveRequest'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentMetaView = components['schemas']['AttachmentMetaView'];
 export type AttachmentView = components['schemas']['AttachmentView'];
+export type AuditExportEntry = components['schemas']['AuditExportEntry'];
 export type Authentication = components['schemas']['Authentication'];
 export type ConnectionView = components['schemas']['ConnectionView'];
 export type ContactEngagementView = components['schemas']['ContactEngagementView'];
@@ -3649,6 +3684,7 @@ export type FieldError = components['schemas']['FieldError'];
 export type ForwardRequest = components['schemas']['ForwardRequest'];
 export type HighlightView = components['schemas']['HighlightView'];
 export type HoldReasonView = components['schemas']['HoldReasonView'];
+export type IdentityExportEntry = components['schemas']['IdentityExportEntry'];
 export type ImportContactsRequest = components['schemas']['ImportContactsRequest'];
 export type LimitExceededDetails = components['schemas']['LimitExceededDetails'];
 export type LimitsCapsView = components['schemas']['LimitsCapsView'];
