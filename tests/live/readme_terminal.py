@@ -85,7 +85,8 @@ class Terminal:
     def __attrs_post_init__(self) -> None:
         self._told, self._tell = os.pipe()
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc"],
+            # Whoever started the tests in the background had Ctrl-C ignored, and a shell hands that on.
+            ["env", "--default-signal=INT", "bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
