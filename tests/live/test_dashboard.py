@@ -112,6 +112,8 @@ def agent(chromium: Chromium) -> str:
     for number in range(3):
         chromium.mail(email, f"Letter {number}", number)
     found = chromium.message(email, "Invoice").rpartition("/")[2]
+    # Next to one whose address is as long as can be, and unread.
+    chromium.mail(chromium.dev.agent("a-long-name-with-as-many-letters-as-fit0"), "S" * 300, 9)
     answer = chromium.dev.api("POST", f"/v1/agents/{email}/messages/{found}/reply", {"text": "It was paid."})
     assert answer[0] in (200, 202)
     chromium.dev.api("PATCH", f"/v1/agents/{email}/messages/{found}", {"add_labels": ["invoice", "urgent"]})
