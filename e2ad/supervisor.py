@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import trio
-from attrs import frozen
+from attrs import define, frozen
 
 from e2ad import maillog
 
-__all__ = ["FATAL", "PATIENT", "Policy", "supervise"]
+__all__ = ["FATAL", "PATIENT", "Policy", "Task", "supervise", "tasks"]
 
 
 @frozen
@@ -44,6 +44,23 @@ FATAL: Final = Policy(limit=0)
 """For doors: a closed door must be seen."""
 
 
+@define(eq=False)
+class Task:
+    """A supervised task as it is now; one that does not run waits for its next life."""
+
+    name: str
+    restarts: int = 0
+    running: bool = True
+
+
+_TASKS: Final[trio.lowlevel.RunVar[dict[Task, Task]]] = trio.lowlevel.RunVar("supervised tasks")
+
+
+def tasks() -> list[Task]:
+    """All tasks that are supervised in this event loop now, by name."""
+    return sorted(_TASKS.get({}).values(), key=lambda task: task.name)
+
+
 async def supervise(
     policy: Policy,
     name: str,
@@ -67,6 +84,22 @@ async def supervise(
     Cancellation:
         Cancels the child, or the wait before its next life; nothing is left behind.
     """
+    task, everyone = Task(name), _TASKS.get({})
+    _TASKS.set(everyone)
+    everyone[task] = task
+    try:
+        await _live(policy, task, child, *args, task_status=task_status)
+    finally:
+        del everyone[task]
+
+
+async def _live(
+    policy: Policy,
+    task: Task,
+    child: Callable[..., Awaitable[Any]],
+    *args: Any,
+    task_status: trio.TaskStatus[Any],
+) -> None:
     failures = 0
     told = False
     while True:
@@ -75,19 +108,21 @@ async def supervise(
         try:
             async with trio.open_nursery() as life:
                 value = await life.start(child, *args)
-                alive = True
+                alive = task.running = True
                 if not told:
                     told = True
                     task_status.started(value)
         except Exception as error:
+            task.running = False
             if trio.current_time() - born_at >= policy.healthy_seconds:
                 failures = 0
             failures += 1
             if not told or failures > policy.limit:
-                maillog.task_gave_up(name, failures, error)
+                maillog.task_gave_up(task.name, failures, error)
                 raise
             wait = policy.wait_seconds(failures)
-            maillog.task_failed(name, failures, wait, error, alive=alive)
+            maillog.task_failed(task.name, failures, wait, error, alive=alive)
+            task.restarts += 1
             await trio.sleep(wait)
         else:
             return

@@ -52,7 +52,7 @@ begin
     if tg_op in ('INSERT', 'UPDATE') and tg_table_name = 'audit_heads' and pg_trigger_depth() > 1 then
         return new;
     end if;
-    -- An account that is closed is deleted with all that it has (gateway.closing): that is the only way out.
+    -- The log of an account that was deleted goes some time after it (gateway.closing): that is the only way out.
     if tg_op = 'DELETE' and not exists (select from accounts where id = old.account_id and closed_at is null) then
         return old;
     end if;
@@ -261,16 +261,32 @@ CREATE TABLE public.deliveries (
     response_excerpt text,
     waits integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT deliveries_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'agent'::text]))),
+    CONSTRAINT deliveries_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'agent'::text, 'url'::text]))),
     CONSTRAINT deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
 )
 WITH (fillfactor='80');
 
-COMMENT ON COLUMN public.deliveries.endpoint IS 'kind webhook: the webhook''s id; kind agent: the agent''s address, whose own URL it is';
+COMMENT ON COLUMN public.deliveries.endpoint IS 'kind webhook: the webhook''s id; kind agent: the agent''s address, whose own URL it is; kind url: the account, whose replays share one place in the queue; the replay names the URL';
 
 COMMENT ON COLUMN public.deliveries.body IS 'the exact text to send, where it is not the event''s envelope (tests of a webhook)';
 
 COMMENT ON COLUMN public.deliveries.waits IS 'how often the attempt was put off because the endpoint was disabled';
+
+CREATE TABLE public.delivery_attempts (
+    account_id text NOT NULL,
+    delivery_id text NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    took integer NOT NULL,
+    status_code integer,
+    error text,
+    response_excerpt text,
+    CONSTRAINT delivery_attempts_took_check CHECK ((took >= 0))
+);
+
+COMMENT ON COLUMN public.delivery_attempts.number IS 'as counted by its delivery; one that is missing ended with the process that made it';
+
+COMMENT ON COLUMN public.delivery_attempts.took IS 'milliseconds until the answer was read, or until there was none';
 
 CREATE TABLE public.domain_keys (
     domain text NOT NULL,
@@ -501,6 +517,7 @@ CREATE TABLE public.messages (
     resembles text,
     scan_score real,
     scan_action text,
+    forwarded_id text,
     CONSTRAINT messages_continuity_check CHECK ((continuity = ANY (ARRAY['new'::text, 'consistent'::text, 'break'::text]))),
     CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
     CONSTRAINT messages_entity_type_check CHECK ((entity_type = ANY (ARRAY['human'::text, 'agent'::text]))),
@@ -526,6 +543,8 @@ COMMENT ON COLUMN public.messages.review_expires_at IS 'of a message in pending_
 COMMENT ON COLUMN public.messages.continuity IS 'how the sender''s authentication compares with what this agent knows of it';
 
 COMMENT ON COLUMN public.messages.resembles IS 'a known correspondent whom the sender looks like but is not';
+
+COMMENT ON COLUMN public.messages.forwarded_id IS 'of a mail out: the mail that it hands on';
 
 CREATE TABLE public.metrics_days (
     account_id text NOT NULL,
@@ -657,6 +676,21 @@ CREATE TABLE public.oidc_identities (
 
 COMMENT ON COLUMN public.oidc_identities.email IS 'the verified address by which the account was found; the subject is what counts since';
 
+CREATE TABLE public.processes (
+    id text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    roles text[] NOT NULL,
+    tasks jsonb DEFAULT '[]'::jsonb NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.processes IS 'Each process says from time to time that it lives; a row that nobody renews is deleted by the others';
+
+COMMENT ON COLUMN public.processes.tasks IS 'its supervised tasks: name, how often each was started again, and whether it runs';
+
 CREATE TABLE public.protection_events (
     account_id text NOT NULL,
     id text NOT NULL,
@@ -686,6 +720,16 @@ CREATE TABLE public.provider_events (
 
 COMMENT ON TABLE public.provider_events IS 'Feedback of a mail provider that was acted upon, so that a repeat is recognised';
 
+CREATE TABLE public.queue_hours (
+    account_id text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    queue text NOT NULL,
+    most bigint NOT NULL,
+    CONSTRAINT queue_hours_most_check CHECK ((most > 0))
+);
+
+COMMENT ON TABLE public.queue_hours IS 'How many waited at most, of what was looked at each minute of an hour; no row: none did';
+
 CREATE UNLOGGED TABLE public.rate_windows (
     subject text NOT NULL,
     window_start timestamp with time zone NOT NULL,
@@ -712,6 +756,28 @@ CREATE TABLE public.recipients (
     CONSTRAINT recipients_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sent'::text, 'deferred'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'outcome_unknown'::text])))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE public.replays (
+    account_id text NOT NULL,
+    id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    target text NOT NULL,
+    endpoint text,
+    url text,
+    sealed_secret bytea,
+    filter jsonb NOT NULL,
+    events integer NOT NULL,
+    deliveries integer NOT NULL,
+    cancelled_at timestamp with time zone,
+    CONSTRAINT replays_check CHECK (((endpoint IS NOT NULL) = (target = 'webhook'::text))),
+    CONSTRAINT replays_check1 CHECK (((url IS NOT NULL) = (target = 'url'::text))),
+    CONSTRAINT replays_check2 CHECK (((sealed_secret IS NOT NULL) = (target = 'url'::text))),
+    CONSTRAINT replays_target_check CHECK ((target = ANY (ARRAY['endpoints'::text, 'webhook'::text, 'url'::text])))
+);
+
+COMMENT ON TABLE public.replays IS 'events that are sent again by one wish; its deliveries carry its id and say how far it is';
+
+COMMENT ON COLUMN public.replays.filter IS 'which events were asked for; those that matched then have the deliveries';
 
 CREATE TABLE public.schema_migrations (
     version integer NOT NULL,
@@ -974,6 +1040,9 @@ ALTER TABLE ONLY public.correspondents
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (account_id, id);
 
+ALTER TABLE ONLY public.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (account_id, delivery_id, number);
+
 ALTER TABLE ONLY public.domain_keys
     ADD CONSTRAINT domain_keys_pkey PRIMARY KEY (domain, selector);
 
@@ -1040,17 +1109,26 @@ ALTER TABLE ONLY public.oidc_identities
 ALTER TABLE ONLY public.oidc_identities
     ADD CONSTRAINT oidc_identities_pkey PRIMARY KEY (issuer, subject);
 
+ALTER TABLE ONLY public.processes
+    ADD CONSTRAINT processes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.protection_events
     ADD CONSTRAINT protection_events_pkey PRIMARY KEY (account_id, id);
 
 ALTER TABLE ONLY public.provider_events
     ADD CONSTRAINT provider_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.queue_hours
+    ADD CONSTRAINT queue_hours_pkey PRIMARY KEY (account_id, hour, queue);
+
 ALTER TABLE ONLY public.rate_windows
     ADD CONSTRAINT rate_windows_pkey PRIMARY KEY (subject, window_start);
 
 ALTER TABLE ONLY public.recipients
     ADD CONSTRAINT recipients_pkey PRIMARY KEY (account_id, message_id, address);
+
+ALTER TABLE ONLY public.replays
+    ADD CONSTRAINT replays_pkey PRIMARY KEY (account_id, id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
@@ -1116,7 +1194,11 @@ CREATE INDEX correspondents_by_look ON public.correspondents USING btree (accoun
 
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (account_id, endpoint, created_at DESC, id DESC);
 
+CREATE INDEX deliveries_by_replay ON public.deliveries USING btree (account_id, replay_id, id) WHERE (replay_id IS NOT NULL);
+
 CREATE INDEX deliveries_due ON public.deliveries USING btree (next_attempt_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX deliveries_failed ON public.deliveries USING btree (account_id, created_at) INCLUDE (endpoint) WHERE (status = 'failed'::text);
 
 CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (account_id, event_id, endpoint) WHERE (replay_id IS NULL);
 
@@ -1145,6 +1227,8 @@ CREATE INDEX events_by_message ON public.events USING btree (account_id, message
 CREATE INDEX events_rare_types ON public.events USING btree (account_id, type, created_at DESC, id DESC) WHERE (type <> 'email.received'::text);
 
 CREATE INDEX holds_by_message ON public.holds USING btree (message_id);
+
+CREATE INDEX holds_decided ON public.holds USING btree (account_id, decided_at DESC, message_id DESC) WHERE (decided_at IS NOT NULL);
 
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 
@@ -1218,6 +1302,10 @@ CREATE INDEX protection_events_by_message ON public.protection_events USING btre
 
 CREATE INDEX provider_events_by_age ON public.provider_events USING btree (created_at);
 
+CREATE INDEX queue_hours_by_age ON public.queue_hours USING btree (hour);
+
+CREATE INDEX replays_by_time ON public.replays USING btree (account_id, created_at DESC, id DESC);
+
 CREATE INDEX screenings_due ON public.screenings USING btree (next_attempt_at);
 
 CREATE INDEX search_queue_by_age ON public.search_queue USING btree (created_at);
@@ -1284,6 +1372,9 @@ ALTER TABLE ONLY public.correspondents
 
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_account_id_delivery_id_fkey FOREIGN KEY (account_id, delivery_id) REFERENCES public.deliveries(account_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.domain_keys
     ADD CONSTRAINT domain_keys_domain_fkey FOREIGN KEY (domain) REFERENCES public.domains(domain) ON DELETE CASCADE;
@@ -1357,8 +1448,14 @@ ALTER TABLE ONLY public.oidc_identities
 ALTER TABLE ONLY public.protection_events
     ADD CONSTRAINT protection_events_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.queue_hours
+    ADD CONSTRAINT queue_hours_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.recipients
     ADD CONSTRAINT recipients_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.replays
+    ADD CONSTRAINT replays_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.screenings
     ADD CONSTRAINT screenings_account_id_message_id_fkey FOREIGN KEY (account_id, message_id) REFERENCES public.messages(account_id, id) ON DELETE CASCADE;

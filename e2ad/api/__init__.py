@@ -13,7 +13,8 @@
   attrs classes, `dispatch` runs the checks in their order, `credentials` says who calls, `errors` turns a failure into
   the envelope.
 - Beside them: `downloads` (signed links), `magic_links` with `review_pages` (a decision by a mailed
-  link), `unsubscribe` (the page behind a mail's List-Unsubscribe),
+  link; `review_words` says to a person what a hold is, there and in the dashboard),
+  `unsubscribe` (the page behind a mail's List-Unsubscribe),
   `sign_in` with `sign_in_links`, `sign_in_oidc` and `sign_in_sessions` (a person with a browser; `sign_in_door` and
   `sign_in_pages` are what they share), `identity` (tokens of agents),
   `oauth` with `oauth_answers` (programs that fetch tokens), `oauth_consent` with `oauth_pages` (a person lets

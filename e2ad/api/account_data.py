@@ -12,6 +12,7 @@ from e2ad.api.operation import Call, Result, operation
 from e2ad.api.services import Services
 from e2ad.api.views import ConfirmQuery
 from e2ad.core import errors
+from e2ad.core.audit import Actor
 from e2ad.gateway.closing import Closing
 
 __all__ = ["OPERATIONS", "DeleteUserDataResult", "deleted_account", "export_result"]
@@ -68,7 +69,7 @@ async def export_account(call: Call[None, None]) -> Result:
     An account has one export at a time. If something goes wrong after the document has begun, the connection
     breaks off before its end: a document that is not complete JSON is not complete.
     """
-    return await export_result(call.services, call.principal.account_id)
+    return await export_result(call.services, call.principal.account_id, call.actor)
 
 
 @operation(
@@ -86,17 +87,17 @@ async def delete_account(call: Call[ConfirmQuery, None]) -> DeleteUserDataResult
 
     With very much of it the answer comes before the end, with the numbers until then; the rest follows by itself.
     """
-    return await deleted_account(call.services, call.principal.account_id)
+    return await deleted_account(call.services, call.principal.account_id, call.actor)
 
 
-async def export_result(services: Services, account_id: str) -> Result:
+async def export_result(services: Services, account_id: str, actor: Actor) -> Result:
     """The answer that both APIs give.
 
     Raises:
         RateLimited: as many exports run as may.
         Unavailable: the database does not answer.
     """
-    export = await services.exports.begin(account_id)
+    export = await services.exports.begin(account_id, actor)
     headers = {
         "Content-Disposition": f'attachment; filename="e2a-export-{account_id}.json"',
         "Cache-Control": "no-store",
@@ -104,7 +105,7 @@ async def export_result(services: Services, account_id: str) -> Result:
     return Result(200, None, headers, stream=ExportDocument(export))
 
 
-async def deleted_account(services: Services, account_id: str) -> DeleteUserDataResult:
+async def deleted_account(services: Services, account_id: str, actor: Actor) -> DeleteUserDataResult:
     """Close and delete an account.
 
     Raises:
@@ -113,7 +114,7 @@ async def deleted_account(services: Services, account_id: str) -> DeleteUserData
     Cancellation: before it is closed nothing has changed; once it is, a sweep goes on with it.
     """
     closing = Closing(services.db, services.keys)
-    gone = await closing.close(account_id)
+    gone = await closing.close(account_id, actor)
     services.forget_account(account_id)
     with trio.move_on_after(ERASE_SECONDS):
         await closing.erase(account_id, gone)

@@ -172,7 +172,7 @@ async def create_agent(call: Call[None, CreateAgentRequest]) -> AgentView:
         webhook_url=body.webhook_url,
         catch_all=body.catch_all,
     )
-    return _view(await registry(call.services).create(call.principal.account_id, draft))
+    return _view(await registry(call.services).create(call.principal.account_id, draft, call.actor))
 
 
 @operation(

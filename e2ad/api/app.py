@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
+from quart import Request as QuartRequest
 from quart import Response as QuartResponse
 from quart import request
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
+from werkzeug import Response as WerkzeugResponse
+from werkzeug.exceptions import BadHost
 
 from e2ad import maillog
 from e2ad.api import (
@@ -197,6 +200,14 @@ class Api(QuartTrio):
     def owns(self, path: str) -> bool:
         """Whether the API answers this path (also when the answer is that it knows no such path)."""
         return path.startswith(("/v1/", "/api/", "/u/", "/oauth2/", "/.well-known/")) or path in _TOP
+
+    async def handle_request(self, request: QuartRequest) -> QuartResponse | WerkzeugResponse:
+        """Answer what is not the API's; a Host that is no name is refused before it can fail as a surprise."""
+        try:
+            return await super().handle_request(request)
+        except BadHost:
+            headers = {"X-Content-Type-Options": "nosniff"}
+            return QuartResponse("this is no host\n", 400, headers, content_type="text/plain; charset=utf-8")
 
     async def respond(self, exchange: Exchange) -> Response:
         """Find the endpoint and let it answer.

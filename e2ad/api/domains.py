@@ -15,6 +15,7 @@ from e2ad.core import errors
 from e2ad.core.domain_life import Proof
 from e2ad.core.domain_records import Record, is_key_slot
 from e2ad.core.events import rfc3339
+from e2ad.gateway import audit
 from e2ad.gateway.domain_checks import Checked, CheckSettings, DomainChecks
 from e2ad.gateway.domains import DomainRegistry
 from e2ad.gateway.mint import now
@@ -187,7 +188,7 @@ async def list_domains(call: Call[PageQuery, None]) -> PageDomainView:
 async def register_domain(call: Call[None, RegisterDomainRequest]) -> DomainView:
     """Claim a name: the answer tells which records to publish. The same name again is the same claim."""
     verbs = registry(call.services)
-    domain = await verbs.register(call.principal.account_id, call.body.domain)
+    domain = await verbs.register(call.principal.account_id, call.body.domain, call.actor)
     return view(call.services, verbs, domain)
 
 
@@ -216,7 +217,7 @@ async def get_domain(call: Call[None, None]) -> DomainView:
 async def verify_domain(call: Call[None, None]) -> VerifyDomainView:
     """Look at the DNS now. The domain is verified once its TXT proof and its MX are there."""
     verbs = registry(call.services)
-    checked = await verbs.verify(call.principal.account_id, call.path["domain"], Proof.TXT_AND_MX)
+    checked = await verbs.verify(call.principal.account_id, call.path["domain"], Proof.TXT_AND_MX, call.actor)
     mx, spf, dkim = probe_words(checked)
     life = checked.domain.life
     return VerifyDomainView(
@@ -260,7 +261,9 @@ async def delete_domain(call: Call[ConfirmQuery, None]) -> Result:
     """Give a name up, with its keys. Anybody may claim it then."""
     async with call.services.db.transaction() as transaction:
         name = await registry(call.services).delete(transaction, call.principal.account_id, call.path["domain"])
-        return await call.settle(transaction, Result(200, DeleteDomainResult(deleted=True, domain=name)))
+        result = await call.settle(transaction, Result(200, DeleteDomainResult(deleted=True, domain=name)))
+        await audit.record(transaction, call.principal.account_id, call.actor, "domain.deleted", name)
+        return result
 
 
 def view(services: Services, verbs: DomainRegistry, domain: Domain) -> DomainView:

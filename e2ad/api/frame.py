@@ -52,7 +52,7 @@ dd {{ margin: 0; overflow-wrap: anywhere; }} dd + dt {{ margin-top: .6rem; }}
 .way small, .hint {{ color: var(--soft); font-size: .9rem; display: block; }} .hint {{ margin-top: .35rem; }}
 .field {{ display: block; margin: .75rem 0 .3rem; }}
 select, input[type=text], input[type=password], input[type=email] {{ width: 100%; padding: .65rem .7rem;
-  font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; }}
+  font: inherit; color: inherit; background: var(--paper); border: 1px solid #7f8b97; border-radius: 8px; }}
 .buttons {{ display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; }}
 button {{ padding: .85rem 1rem; font: inherit; font-weight: 600; border-radius: 8px; cursor: pointer;
   color: inherit; background: var(--card); border: 1px solid var(--line); }}

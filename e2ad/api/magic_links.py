@@ -17,7 +17,8 @@ from attrs import evolve, frozen
 from e2ad.api.dispatch import run_bounded
 from e2ad.api.errors import log_accident, retry_headers, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
-from e2ad.api.review_pages import SECURITY, confirmation, message_page
+from e2ad.api.review_pages import SECURITY, Facts, confirmation, message_page
+from e2ad.api.review_words import ending, left
 from e2ad.api.reviews import deciding
 from e2ad.api.services import Services
 from e2ad.core import errors
@@ -28,6 +29,7 @@ from e2ad.core.review_links import Action, ReviewLink
 from e2ad.gateway import mint
 from e2ad.gateway.limits import address_subject
 from e2ad.gateway.reviews import MAX_REASON, Reviewer
+from e2ad.gateway.whence import whence
 from e2ad.storage import reviews as storage
 from e2ad.storage.reviews import Linked, Shown
 
@@ -40,6 +42,7 @@ WINDOW_SECONDS: Final = 60
 DEFAULT_REASON: Final = "magic-link rejection"
 PREFIXES: Final = ("/v1", "/api/v1")
 PENDING_PATH: Final = "/dashboard/pending"
+REVIEWS_PATH: Final = "/dashboard/reviews"
 METHODS: Final = ("GET", "HEAD", "POST")
 REFUSED_METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS")
 HTML: Final = "text/html; charset=utf-8"
@@ -109,8 +112,9 @@ class MagicLink:
         token = query.get("t") or query.get("token") or ""
         opened = await self._open(token)
         shown, draft = await self._shown(opened)
+        facts = await self._facts(opened, shown, draft)
         # An HTML part of nothing but delimiters takes a second or two to be read as text.
-        write = partial(confirmation, shown, draft, self.action, token, path=exchange.raw_path)
+        write = partial(confirmation, shown, draft, self.action, token, path=exchange.raw_path, facts=facts)
         page = await trio.to_thread.run_sync(write, limiter=_PAGES, abandon_on_cancel=True)
         return Response(200, page.encode(), HTML, SECURITY)
 
@@ -119,6 +123,13 @@ class MagicLink:
         if shown is None or shown.draft is None:
             raise _gone()
         return shown, decode_draft(shown.draft)
+
+    async def _facts(self, opened: _Opened, shown: Shown, draft: Draft) -> Facts:
+        account_id, at = opened.found.account_id, mint.now()
+        whom = await whence(self.services.db, account_id, draft, shown.findings or ())
+        hold = await storage.hold(self.services.db, account_id, shown.message.id)
+        then = ending(hold.on_expiry if hold is not None else "reject", shown.message.direction)
+        return Facts(whom, left(shown.review_expires_at or at, at), then)
 
     async def _open(self, token: str) -> _Opened:
         """The hold that a token is about, if it may decide about it.
@@ -174,16 +185,19 @@ class MagicLink:
 class PendingPage:
     """Where the third link of the mail leads: how else to decide. It asks for no credential and looks nothing up."""
 
+    services: Services
+
     async def respond(self, exchange: Exchange, path: Mapping[str, str]) -> Response:
         """The same for everybody, but for the id that the link itself names."""
         named = exchange.query().get("id", "")
-        which = named if _MESSAGE_ID.fullmatch(named) else "MESSAGE"
-        return _page(
-            200,
-            "Mail waits for your decision",
+        which = named if _MESSAGE_ID.fullmatch(named) else ""
+        sentences = [
             "Decide with the two links of the mail that asked you: each shows the whole mail first.",
-            f"Or at the command line: `e2a reviews show {which}`",
-        )
+            f"Or at the command line: `e2a reviews show {which or 'MESSAGE'}`",
+        ]
+        onward = f"{REVIEWS_PATH}/{which}" if self.services.config.features.dashboard else ""
+        page = message_page("Mail waits for your decision", sentences, onward=onward.rstrip("/"))
+        return Response(200, page.encode(), HTML, SECURITY)
 
 
 def endpoints(services: Services) -> list[tuple[str, str, MagicLink | PendingPage]]:
@@ -195,7 +209,7 @@ def endpoints(services: Services) -> list[tuple[str, str, MagicLink | PendingPag
         for one in (approve, reject)
         for method in (*METHODS, *REFUSED_METHODS)
     ]
-    return [*links, ("GET", PENDING_PATH, PendingPage())]
+    return [*links, ("GET", PENDING_PATH, PendingPage(services))]
 
 
 def _page(status: int, heading: str, *sentences: str) -> Response:

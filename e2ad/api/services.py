@@ -31,6 +31,10 @@ def _never() -> bool:
     return False
 
 
+def _unknown(_: str) -> bool:
+    return False
+
+
 @define(kw_only=True)
 class Services:
     """The collaborators of the API.
@@ -50,6 +54,7 @@ class Services:
         identities: what agents show to say who they are.
         bodies: the memory of large requests.
         smtp_address: where this process takes mail, once it does.
+        listens: whether a program listens to this inbox by a socket of this process.
     """
 
     db: Database
@@ -74,6 +79,7 @@ class Services:
     courier: Courier
     bodies: Bodies
     smtp_address: tuple[str, int] | None = None
+    listens: Callable[[str], bool] = _unknown
 
     def forget_account(self, account_id: str) -> None:
         """What was known of an account's credentials is not true any more.
@@ -96,6 +102,7 @@ class Services:
         draining: Callable[[], bool] = _never,
         courier: Courier | None = None,
         identity_key: SigningKey | None = None,
+        listens: Callable[[str], bool] = _unknown,
     ) -> "Services":
         """The usual set over one database and one configuration."""
         limits = RateLimits(db)
@@ -122,4 +129,5 @@ class Services:
             draining=draining,
             courier=courier or NoCourier(),
             bodies=Bodies(config.http.large_bodies_bytes),
+            listens=listens,
         )

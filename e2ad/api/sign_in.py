@@ -25,7 +25,7 @@ from e2ad.api.exchange import Exchange, Response
 from e2ad.api.operation import Result, Scope
 from e2ad.api.services import Services
 from e2ad.api.sign_in_door import PAGE_HEADERS, Door, page, redirect
-from e2ad.api.sign_in_pages import LOGIN, LOGOUT, going_on, hand_over, policy, signed_in
+from e2ad.api.sign_in_pages import HOME, LOGIN, LOGOUT, going_on, hand_over, policy, signed_in
 from e2ad.core.errors import Failure, InvalidRequest, answer
 from e2ad.core.sign_in import FORM_SECONDS, SignIn, callback_problem, is_local
 from e2ad.gateway import mint
@@ -63,8 +63,9 @@ class Ask(Door):
             return self._form(exchange, mine, owner=await self._owner(person.account_id))
         renewed = await renewed_cookie(self.services, exchange.headers)
         headers = {} if renewed is None else {"Set-Cookie": renewed}
-        if asked.next:
-            return page(going_on(asked.next), headers=headers)
+        there = asked.next or (HOME if self.services.config.features.dashboard else "")
+        if there:
+            return page(going_on(there), headers=headers)
         return page(signed_in(await self._owner(person.account_id)), headers=headers)
 
 

@@ -36,6 +36,8 @@ OIDC: Final = "/api/auth/oidc"
 LINK: Final = LINK_PATH
 LINK_ASKED: Final = LINK + "/ask"
 SESSIONS: Final = "/api/auth/sessions"
+HOME: Final = "/dashboard/"
+"""Where somebody lands who asked for nothing else, where there are pages for people."""
 
 _WAYS: Final[Mapping[Way, str]] = {
     "key": "with an API key",
@@ -234,7 +236,7 @@ def _asking(callback: str, owner: str) -> str:
 
 def _key_field() -> str:
     return (
-        '<section><label class="field first" for="api_key">API key of the account</label>'
+        '<section><label class="field first" for="api_key">API key</label>'
         '<input type="password" id="api_key" name="api_key" maxlength="512" autocomplete="current-password" '
         'autocapitalize="none" spellcheck="false" autofocus aria-describedby="hint">'
         '<span class="hint" id="hint">It begins with <code>e2a_acct_</code>.</span></section>'

@@ -46,7 +46,7 @@ class EndSession(Door):
         if not ended:
             raise InvalidRequest("the form does not say what is to end")
         if ended == OTHERS:
-            await self.services.sessions.end_others(account_id, cookie)
+            await self.services.sessions.end_others(account_id, cookie, exchange.client_address)
             return redirect(SESSIONS)
         actor = Actor("session", found.session_id, exchange.client_address)
         await self.services.sessions.end_one(account_id, ended, actor)

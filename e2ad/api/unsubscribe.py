@@ -18,7 +18,7 @@ from werkzeug.http import parse_options_header
 from e2ad.api.dispatch import run_bounded
 from e2ad.api.errors import log_accident, retry_headers, root_failure
 from e2ad.api.exchange import ClientGone, Exchange, Response
-from e2ad.api.review_pages import SECURITY
+from e2ad.api.review_pages import security
 from e2ad.api.services import Services
 from e2ad.api.suppressions import suppressions
 from e2ad.core.errors import Failure, InvalidRequest, answer
@@ -53,6 +53,8 @@ button{width:100%;margin-top:1.25rem;padding:.85rem 1rem;font:inherit;font-weigh
 border:0;border-radius:8px;cursor:pointer}
 :focus-visible{outline:3px solid var(--ring);outline-offset:2px}
 """
+
+SECURITY: Final = security(_STYLE)
 
 
 @frozen

@@ -5,7 +5,8 @@
   `charset`, `flowed`, `markup` and `html_text`, `quoting` with `quoting_words`, and `defects`, what had to be mended.
   `message` has the values, `threads` says which mails belong together, `automation` which a machine wrote.
 - A sender, judged: `authentication` (results as values), `alignment` (DMARC's rules without its DNS),
-  `authentication_results` (the field), `continuity` (how a mail compares with earlier ones of its sender).
+  `authentication_results` (the field), `continuity` (how a mail compares with earlier ones of its sender) and
+  `acquaintance` (what would be known of senders had other mail been delivered).
 - Domains: `domain_records` (what to publish, how what is seen is judged), `domain_life` (claimed, verified,
   lapsed; keys).
 - Mail out: `recipients` (what a caller wrote, as addresses), `quotation` (what an answer takes over), `outbound` (a

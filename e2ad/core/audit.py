@@ -187,6 +187,18 @@ class Verifier:
     head: Head = field(default=Head(0, GENESIS), init=False)
     _before: bytes | None = field(default=None, init=False)
 
+    @classmethod
+    def behind(cls, account_id: str, head: Head, before: bytes | None) -> "Verifier":
+        """One that goes on where another one stopped: behind `head`, which continues the row of the digest `before`."""
+        verifier = cls(account_id)
+        verifier.head, verifier._before = head, before
+        return verifier
+
+    @property
+    def before(self) -> bytes | None:
+        """What the last row that was good continues."""
+        return self._before
+
     def add(self, row: Row) -> Flaw | None:
         """Look at the next row; nothing may be added behind a flaw."""
         number = self.head.number + 1

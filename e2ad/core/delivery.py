@@ -34,10 +34,11 @@ __all__ = [
 
 
 class DeliveryKind(StrEnum):
-    """Whose URL it is: a subscribed webhook's, or the agent's own (cloud mode)."""
+    """Whose URL it is: a subscribed webhook's, the agent's own (cloud mode), or one that a replay names."""
 
     WEBHOOK = "webhook"
     AGENT = "agent"
+    URL = "url"
 
 
 class Surface(StrEnum):
@@ -108,6 +109,7 @@ class Attempt:
         waits: how often it was put off because the endpoint was switched off.
         leased_until: nobody else claims the row before this time.
         body: the exact envelope text, or a test's own.
+        is_cancelled: it belongs to a replay that nobody wants any more.
         signing_secret_id, sealed_signing_secret: the account's newest, or None.
     """
 
@@ -126,6 +128,7 @@ class Attempt:
     message: CarriedMessage | None = None
     signing_secret_id: str | None = None
     sealed_signing_secret: bytes | None = field(default=None, repr=False)
+    is_cancelled: bool = False
 
 
 @frozen

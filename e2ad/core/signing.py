@@ -20,6 +20,7 @@ __all__ = [
     "Verdict",
     "auth_headers",
     "body_hash",
+    "composing_token",
     "event_id",
     "internal_signature",
     "key_hash",
@@ -204,6 +205,12 @@ def unsubscribe_token(secret: str, user: str, agent: str, recipient: str) -> str
     fields = ("e2a:unsubscribe:u1", user, agent.strip().lower(), recipient.strip().lower())
     message = b"".join(len(text.encode()).to_bytes(8, "big") + text.encode() for text in fields)
     return "u1_" + _b64url(hmac.digest(secret.encode(), message, "sha256"))
+
+
+def composing_token(secret: str, message_id: str, sha256: bytes, purpose: str) -> str:
+    """32 hex characters for an identifier in a mail composed of this draft: the same each time, and no guess."""
+    fields = ("e2a:composing:1", purpose, message_id, sha256.hex())
+    return hmac.digest(secret.encode(), "\0".join(fields).encode(), "sha256").hex()[:32]
 
 
 def _canonical(headers: dict[str, str]) -> bytes:

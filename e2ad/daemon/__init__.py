@@ -3,6 +3,7 @@
 - `tree` is the nursery tree of one process, `house` the only place that builds collaborators.
 - `settings` says to the rooms below what the configuration means to them; `telling` says who hears of new mail.
 - `processes` supervises several of them, over a `lifeline` each.
+- `presence` says to the database that the process lives, for those who look at the deployment.
 - `systemd` speaks to the service manager, `signals` turns SIGTERM and SIGINT into an event.
 - `operate` has what an operator does without a running daemon; `collector` sets the collector of garbage.
 

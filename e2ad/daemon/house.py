@@ -104,7 +104,7 @@ class House:
         fresh_dns = Resolver(attrs.evolve(asking, max_ttl_seconds=0, negative_ttl_seconds=0))
         services = Services.build(
             database, config, keys, egress=egress, resolver=resolver, fresh_dns=fresh_dns,
-            draining=closing.is_set, courier=dispatcher, identity_key=identity_key(config),
+            draining=closing.is_set, courier=dispatcher, identity_key=identity_key(config), listens=hub.listens,
         )  # fmt: skip
         tools = Tools(__version__, maillog.tool_failed, spare_what_stays) if config.features.mcp else None
         live = Live(database)

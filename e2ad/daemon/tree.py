@@ -20,6 +20,7 @@ from e2ad.config import Config
 from e2ad.core.sealing import KeyRing
 from e2ad.daemon import operate, systemd
 from e2ad.daemon.house import House
+from e2ad.daemon.presence import Presence
 from e2ad.daemon.settings import smtp_settings
 from e2ad.gateway import accounts
 from e2ad.gateway.acceptance import from_domain_of
@@ -93,6 +94,8 @@ async def serve(
             await _start_engines(house, roles, engine_room)
             async with trio.open_nursery() as doors:
                 opened = await _open_doors(house, roles, doors, reuse_port=reuse_port)
+                # Last: what it tells of are the tasks that there are.
+                await engine_room.start(supervise, PATIENT, "presence", Presence(database, sorted(roles)).run)
                 maillog.serving(sorted(roles), **_shown(opened))
                 if "worker" in roles and house.relay is None:
                     maillog.no_relay()

@@ -5,10 +5,11 @@ from a page of ours: the browser's own word is asked for, and the cookie is Same
 loads comes from elsewhere, and no script or style stands in a page itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import structlog
 import trio
@@ -20,21 +21,51 @@ from e2ad.api.errors import retry_headers, root_failure
 from e2ad.api.exchange import client_address, request_id_for
 from e2ad.api.services import Services
 from e2ad.api.sign_in_pages import LOGIN
-from e2ad.core.errors import Failure, Forbidden, NotFound, PayloadTooLarge, Unavailable, answer
+from e2ad.core.errors import Failure, Forbidden, NotFound, PayloadTooLarge, RateLimited, Unavailable, answer
 from e2ad.core.sign_in import is_local
 from e2ad.dashboard.assets import load_assets
 from e2ad.dashboard.desk import Desk, Form, Upload
 from e2ad.dashboard.frame import Frame
-from e2ad.dashboard.live import Live
-from e2ad.dashboard.page import ROOT, File, Page, See, View
-from e2ad.dashboard.pages import inbox, message, start, writing
+from e2ad.dashboard.live import LONGEST_SECONDS, Live
+from e2ad.dashboard.page import ROOT, File, Page, See, Told, View
+from e2ad.dashboard.pages import (
+    account,
+    agents,
+    audit,
+    domains,
+    events,
+    inbox,
+    keys,
+    message,
+    operations,
+    protection,
+    reviews,
+    start,
+    webhooks,
+    writing,
+)
 from e2ad.gateway.access import Principal
 
 __all__ = ["PAGES", "SECURITY", "build_dashboard"]
 
 log = structlog.get_logger("e2ad.dashboard")
 
-PAGES: Final[tuple[Page, ...]] = (*inbox.PAGES, *message.PAGES, *writing.PAGES, *start.PAGES)
+PAGES: Final[tuple[Page, ...]] = (
+    *inbox.PAGES,
+    *message.PAGES,
+    *writing.PAGES,
+    *start.PAGES,
+    *agents.PAGES,
+    *protection.PAGES,
+    *reviews.PAGES,
+    *domains.PAGES,
+    *webhooks.PAGES,
+    *events.PAGES,
+    *keys.PAGES,
+    *operations.PAGES,
+    *account.PAGES,
+    *audit.PAGES,
+)
 """All pages; whoever adds a module of them adds it here, and its link to `frame.LINKS`."""
 
 SECURITY: Final = {
@@ -54,7 +85,18 @@ SECURITY: Final = {
 }
 FOREVER: Final = "public, max-age=31536000, immutable"
 HTML: Final = "text/html; charset=utf-8"
+"""Pages are sent as they are, never packed: what strangers write stands there beside what only the reader may know, and
+a packed page tells by its length where the two are alike. A stranger needs no click for that: mail redraws the list."""
 _with_files: Final = trio.CapacityLimiter(4)
+_turns: Final[dict[str, trio.CapacityLimiter]] = {}
+AT_ONCE: Final = 3
+MOST_WAITING: Final = 100
+"""Pages of one account that are made at a time, and that may wait for that."""
+_in_threads: Final = trio.CapacityLimiter(2)
+MOST_FIELDS: Final = 1000
+LARGE_FORM: Final = 65_536
+MAX_SMALL_FORM: Final = 524_288
+"""Bytes of a form that brings no mail along."""
 MAX_FORM: Final = 16_777_216
 """Bytes of a form with its files; a mail that is larger is sent by a program."""
 
@@ -95,7 +137,7 @@ def build_dashboard(services: Services, live: Live) -> Blueprint:
         if listening is None:
             return Response("", 503, {**SECURITY, "Retry-After": "5"})
         response = Response(listening, 200, {**SECURITY, "X-Accel-Buffering": "no"}, content_type="text/event-stream")
-        response.timeout = None
+        response.timeout = LONGEST_SECONDS + 60.0  # also of one that nobody reads
         return response
 
     @blueprint.route("/<path:_>", methods=["GET", "POST"], merge_slashes=False)
@@ -106,8 +148,16 @@ def build_dashboard(services: Services, live: Live) -> Blueprint:
     def home(state: Any) -> None:
         state.app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
         state.app.add_url_rule("/", "dashboard_home", _home)
+        state.app.after_request(_closed)
 
     return blueprint
+
+
+async def _closed(response: Response) -> Response:
+    """What the framework itself answers, to an unknown method or path, is closed like all pages."""
+    for name, value in SECURITY.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 async def _home() -> Response:
@@ -130,8 +180,9 @@ async def _answer(services: Services, frame: Frame, one: Page, **path: str) -> R
             principal = await _signed_in(services)
             if principal is None:
                 return _sign_in()
-            desk = await _desk(services, principal, one, path)
-            response = await _sent(frame, desk, await one.handler(desk))
+            async with _turn(principal.account_id):
+                desk = await _desk(services, principal, one, path)
+                response = await _sent(frame, desk, await one.handler(desk))
             if (renewed := await renewed_cookie(services, _headers())) is not None:
                 response.headers.add("Set-Cookie", renewed)
             return response
@@ -143,12 +194,26 @@ async def _answer(services: Services, frame: Frame, one: Page, **path: str) -> R
         return await _trouble(services, frame, root_failure(raised), principal, one.name)
 
 
+@asynccontextmanager
+async def _turn(account_id: str) -> AsyncIterator[None]:
+    """A few pages of an account at a time: whoever asks for hundreds waits for themselves and for nobody else."""
+    turns = _turns.setdefault(account_id, trio.CapacityLimiter(AT_ONCE))
+    if turns.statistics().tasks_waiting >= MOST_WAITING:
+        raise RateLimited(retry_after_seconds=1)
+    try:
+        async with turns:
+            yield
+    finally:
+        if not turns.borrowed_tokens and not turns.statistics().tasks_waiting:
+            _turns.pop(account_id, None)
+
+
 async def _desk(services: Services, principal: Principal, one: Page, path: Mapping[str, str]) -> Desk:
     headers, form = _headers(), Form()
     own = headers.get("sec-fetch-site") != "cross-site"
     if one.method != "GET":
         check_own_page(services, one.method, headers)
-        form = await _form()
+        form = await _form(one)
         if any("\0" in text for texts in form.fields.values() for text in texts):
             raise NotFound("A form holds no NUL characters")
     elif not own and headers.get("sec-fetch-dest") != "document":
@@ -172,11 +237,21 @@ async def _desk(services: Services, principal: Principal, one: Page, path: Mappi
     )
 
 
-async def _form() -> Form:
+async def _form(one: Page) -> Form:
     """What the form sent. One with files is read by few at a time: it is in memory as a whole."""
-    request.max_form_memory_size = MAX_FORM
+    request.max_form_memory_size, request.max_form_parts = MAX_FORM, MOST_FIELDS
     if request.mimetype != "multipart/form-data":
-        return Form((await request.form).to_dict(flat=False))
+        raw = await request.get_data(parse_form_data=False)
+        assert isinstance(raw, bytes)
+        if raw.count(b"&") >= MOST_FIELDS or len(raw) > (MAX_FORM if one.large else MAX_SMALL_FORM):
+            raise PayloadTooLarge
+        if request.mimetype != "application/x-www-form-urlencoded":
+            return Form()
+        if len(raw) <= LARGE_FORM:
+            return Form(_fields(raw))
+        return Form(await trio.to_thread.run_sync(_fields, raw, limiter=_in_threads, abandon_on_cancel=True))
+    if not one.large and (request.content_length or MAX_FORM) > MAX_SMALL_FORM:
+        raise PayloadTooLarge
     async with _with_files:
         fields, sent = await request.form, await request.files
         files = [
@@ -185,6 +260,14 @@ async def _form() -> Form:
             if one.filename
         ]
         return Form(fields.to_dict(flat=False), files)
+
+
+def _fields(raw: bytes) -> dict[str, list[str]]:
+    """The fields of a form without files; what is no UTF-8 is no form."""
+    try:
+        return parse_qs(raw.decode(), keep_blank_values=True)
+    except ValueError:
+        return {}
 
 
 def _here() -> str:
@@ -201,7 +284,7 @@ def _sign_in() -> Response:
     return Response("", 303, {**SECURITY, "Location": there})
 
 
-async def _sent(frame: Frame, desk: Desk, answered: View | See | File) -> Response:
+async def _sent(frame: Frame, desk: Desk, answered: View | See | File | Told) -> Response:
     match answered:
         case See():
             path, joint = ROOT + answered.path, "&" if "?" in answered.path else "?"
@@ -209,9 +292,15 @@ async def _sent(frame: Frame, desk: Desk, answered: View | See | File) -> Respon
             return Response("", 303, {**SECURITY, "Location": path})
         case File():
             headers = {**SECURITY, **answered.headers}
-            return Response(answered.body, 200, headers, content_type=answered.content_type)
+            return Response(answered.body, answered.status, headers, content_type=answered.content_type)
+        case Told():
+            headers = {**SECURITY, **answered.headers}
+            response = Response(answered.chunks, 200, headers, content_type=answered.content_type)
+            response.timeout = answered.seconds
+            return response
         case View():
-            return Response(await frame.page(desk, answered), answered.status, SECURITY, content_type=HTML)
+            headers = {**SECURITY, **answered.headers}
+            return Response(await frame.page(desk, answered), answered.status, headers, content_type=HTML)
 
 
 async def _trouble(

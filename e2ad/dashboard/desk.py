@@ -12,18 +12,23 @@ import msgspec
 from attrs import field, frozen
 
 from e2ad.api.app import OPERATIONS
-from e2ad.api.dispatch import OperationEndpoint, authorize
+from e2ad.api.dispatch import OperationEndpoint, authorize, take_registration
 from e2ad.api.operation import Call
 from e2ad.api.services import Services
 from e2ad.api.shapes import Malformed, Problem
 from e2ad.core.address import fold_address
-from e2ad.core.errors import InvalidRequest, NotFound, ValidationFailed
+from e2ad.core.errors import InvalidRequest, NotFound, PayloadTooLarge, ValidationFailed
 from e2ad.gateway.access import Principal
 
 __all__ = ["Desk", "Form", "Upload"]
 
 _OPERATIONS: Final = {one.id: one for one in OPERATIONS}
+MOST_ADDRESSES: Final = 100_000
+"""Characters of a field of addresses."""
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
+_TOKEN: Final = re.compile(r'[^,;\n"]++|[,;\n]|"(?:[^"\\]++|\\.)*+"|"')
+_PLAIN: Final = re.compile(r'[^,;\n"]++|[,;\n"]')
+_SEPARATORS: Final = frozenset(",;\n")
 
 
 @frozen
@@ -52,9 +57,24 @@ class Form:
         return " ".join(self.text(name).split())
 
     def addresses(self, name: str) -> list[str]:
-        """Addresses, separated by commas, semicolons or lines; commas inside quotes and comments separate nothing."""
-        parts = re.findall(r'(?:"(?:[^"\\]|\\.)*"|[^,;\n"]|")+', self.text(name))
-        return [part.strip() for part in parts if part.strip()]
+        """Addresses, separated by commas, semicolons or lines; commas inside quotes and comments separate nothing.
+
+        Raises:
+            InvalidRequest: nobody writes so many.
+        """
+        text, token, at = self.text(name), _TOKEN, 0
+        if len(text) > MOST_ADDRESSES:
+            raise InvalidRequest(f"{name} is too long: it may have {MOST_ADDRESSES:,} characters")
+        parts: list[list[str]] = [[]]
+        while (found := token.match(text, at)) is not None:
+            at = found.end()
+            if found[0] in _SEPARATORS:
+                parts.append([])
+                continue
+            parts[-1].append(found[0])
+            if found[0] == '"':
+                token = _PLAIN  # A quote that nothing closes: it is not looked for again behind each further one.
+        return [part for one in parts if (part := "".join(one).strip())]
 
     def ticked(self, name: str) -> bool:
         """Whether a box is ticked."""
@@ -97,6 +117,11 @@ class Desk:
         """A parameter of the query, "" where it is not there."""
         return self.query.get(name, "").strip()
 
+    @property
+    def pictures(self) -> bool:
+        """Whether to load pictures from elsewhere: asked for on a page of ours, and not by a stranger's link."""
+        return self.own and self.asked("images") == "1"
+
     async def call(
         self,
         operation_id: str,
@@ -121,6 +146,10 @@ class Desk:
         """
         operation, path = _OPERATIONS[operation_id], dict(path or {})
         raw = msgspec.json.encode(body or {}) if operation.body is not None else b""
+        if len(raw) > operation.max_body:
+            raise PayloadTooLarge
+        if operation.registration:
+            (await take_registration(self.services, self.client_address)).check()
         read_query: Any = operation.query.read(query or {}) if operation.query is not None else None
         try:
             read_body: Any = operation.body.read(raw) if operation.body is not None else None

@@ -24,7 +24,17 @@ from e2ad.storage import desk as storage
 
 __all__ = ["LINKS", "Frame"]
 
-LINKS: Final[tuple[tuple[str, str, str], ...]] = (("Inbox", "/inbox", "unread"),)
+LINKS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("Inbox", "/inbox", "unread"),
+    ("Agents", "/agents", ""),
+    ("Reviews", "/reviews", "held"),
+    ("Domains", "/domains", ""),
+    ("Webhooks", "/webhooks", ""),
+    ("Events", "/events", ""),
+    ("Keys", "/keys", ""),
+    ("Operations", "/operations", ""),
+    ("Account", "/account", ""),
+)
 """The links of every page: label, path below `/dashboard`, and the count beside it, `unread`, `held` or none."""
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"

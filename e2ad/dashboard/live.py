@@ -23,7 +23,7 @@ from e2ad.storage import events as log_of_events
 from e2ad.storage.events import Event, EventFilter
 from e2ad.storage.pool import Executor
 
-__all__ = ["Live"]
+__all__ = ["LONGEST_SECONDS", "Live"]
 
 HEARTBEAT_SECONDS: Final = 15.0
 GATHER_SECONDS: Final = 0.2

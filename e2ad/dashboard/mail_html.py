@@ -59,9 +59,10 @@ _ATTRIBUTES: Final = {
 }
 _STYLES: Final = _words(
     "color background-color font-family font-size font-style font-weight font-variant line-height letter-spacing "
-    "text-align text-decoration text-transform text-indent vertical-align white-space word-break word-wrap overflow- "
-    "wrap direction width max-width min-width height max-height min-height padding padding-top padding-right padding- "
-    "bottom padding-left margin margin-top margin-right margin-bottom margin-left border border-top border-right "
+    "text-align text-decoration text-transform text-indent vertical-align white-space word-break word-wrap "
+    "overflow-wrap direction width max-width min-width height max-height min-height padding padding-top padding-right "
+    "padding-bottom padding-left margin margin-top margin-right margin-bottom margin-left border border-top "
+    "border-right "
     "border-bottom border-left border-color border-style border-width border-collapse border-spacing border-radius "
     "display list-style-type table-layout"
 )

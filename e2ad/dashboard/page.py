@@ -12,7 +12,7 @@ The handler gets a `Desk` that knows who is signed in; it answers a view, the wa
 a `core.errors.Failure` for everything else: `app` makes a page of that too.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
@@ -20,7 +20,7 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from e2ad.dashboard.desk import Desk
 
-__all__ = ["ROOT", "File", "Page", "See", "View", "page", "show"]
+__all__ = ["ROOT", "File", "Page", "See", "Told", "View", "page", "show"]
 
 ROOT: Final = "/dashboard"
 
@@ -32,6 +32,7 @@ class View:
     template: str
     context: Mapping[str, Any]
     status: int = 200
+    headers: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
@@ -44,23 +45,41 @@ class See:
 
 @frozen
 class File:
-    """Bytes with their own headers, which win over those of pages."""
+    """Bytes with their own headers, which win over those of pages. With status 204 a page stays as it is."""
 
     body: bytes = field(repr=False)
     content_type: str
     headers: Mapping[str, str] = field(factory=dict)
+    status: int = 200
 
 
-Handler = Callable[["Desk"], Awaitable[View | See | File]]
+@frozen
+class Told:
+    """A file that is told while it is made. `chunks` has begun, so that whatever it holds is let go of with it.
+
+    After so many `seconds` it breaks off, also where nobody reads it.
+    """
+
+    chunks: AsyncGenerator[bytes, None] = field(repr=False)
+    content_type: str
+    seconds: float
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+Handler = Callable[["Desk"], Awaitable[View | See | File | Told]]
 
 
 @frozen(eq=False)
 class Page:
-    """One page or the taker of one form; `path` is below `/dashboard`, its variables stand in angle brackets."""
+    """One page or the taker of one form; `path` is below `/dashboard`, its variables stand in angle brackets.
+
+    `large`: its form may bring a whole mail along.
+    """
 
     method: str
     path: str
     handler: Handler
+    large: bool = False
 
     @property
     def name(self) -> str:
@@ -68,11 +87,11 @@ class Page:
         return f"{self.handler.__module__.rpartition('.')[2]}_{getattr(self.handler, '__name__', 'page')}"
 
 
-def page(method: str, path: str) -> Callable[[Handler], Page]:
+def page(method: str, path: str, *, large: bool = False) -> Callable[[Handler], Page]:
     """Declare a page. `GET` shows, `POST` takes a form that one of our own pages shows."""
 
     def declare(handler: Handler) -> Page:
-        return Page(method, path, handler)
+        return Page(method, path, handler, large)
 
     return declare
 

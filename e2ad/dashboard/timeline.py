@@ -27,17 +27,17 @@ _WORDS: Final[Mapping[str, tuple[Level, str]]] = {
     "review.expired_approved": ("warn", "Nobody decided in time: let through"),
     "review.rejected": ("bad", "Rejected"),
     "review.expired_rejected": ("bad", "Nobody decided in time: kept back"),
-    "suppression.recipient_blocked": ("bad", "Not sent: the recipient is on the list of those who get no mail"),
+    "suppression.recipient_blocked": ("bad", "Not sent: the recipient's address is suppressed"),
     "suppression.hard_bounce_applied": ("warn", "The recipient gets no more mail, because this one came back"),
     "suppression.complaint_applied": ("warn", "The recipient gets no more mail, because they complained"),
-    "queue.inbound_processing": ("none", "Waits to be worked on"),
-    "queue.outbound_submission": ("none", "Waits to be sent"),
+    "queue.inbound_processing": ("none", "Waiting to be processed"),
+    "queue.outbound_submission": ("none", "Waiting to be sent"),
     "submission.upstream_accepted": ("good", "Taken by the relay"),
     "submission.local_loopback_accepted": ("good", "Put into the inbox of an agent here"),
     "submission.temporary_failure": ("warn", "Could not be sent yet; it is tried again"),
     "submission.provider_rejected": ("bad", "Refused by the relay"),
     "submission.cancelled": ("bad", "Sending was cancelled"),
-    "submission.local_retries_exhausted": ("bad", "Given up after many tries"),
+    "submission.local_retries_exhausted": ("bad", "Given up after many attempts"),
     "delivery.recipient_server_accepted": ("good", "Taken by the recipient's server"),
     "delivery.temporary_delay": ("warn", "The recipient's server asks to wait"),
     "delivery.permanent_bounce": ("bad", "Came back: it cannot be delivered"),
@@ -46,9 +46,9 @@ _WORDS: Final[Mapping[str, tuple[Level, str]]] = {
     "complaint.recipient_reported": ("bad", "The recipient reported it as unwanted"),
 }
 _PUSHED: Final[Mapping[str, tuple[Level, str]]] = {
-    "delivered": ("good", "Told"),
-    "pending": ("warn", "Not told yet"),
-    "failed": ("bad", "Could not be told"),
+    "delivered": ("good", "Delivered"),
+    "pending": ("warn", "Not delivered yet"),
+    "failed": ("bad", "Could not be delivered"),
 }
 
 
@@ -81,7 +81,7 @@ def _told(one: Mapping[str, Any]) -> Moment:
 def _push(one: Pushed) -> Moment:
     level, words = _PUSHED.get(one.status, ("none", shown(one.status)))
     to = one.url or one.endpoint
-    where = "webhook" if one.kind == "webhook" else "agent's own URL"
+    where = {"webhook": "webhook", "url": "URL of a replay"}.get(one.kind, "agent's own URL")
     tries = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
     parts = [shown(to), tries]
     if one.last_status_code is not None:

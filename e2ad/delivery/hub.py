@@ -83,12 +83,15 @@ class Hub:
         """Whether any agent of the account has a socket here."""
         return self._rooms.has_account(account_id)
 
+    def listens(self, agent_email: str) -> bool:
+        """Whether a socket of the agent is open here; other processes may have others."""
+        return self._rooms.get(agent_email) is not None
+
     def publish(self, events: Iterable[StreamEvent]) -> None:
         """This process has committed these events: give them to the agents' sockets now."""
         for event in events:
             self._own.add((event.event_id,))
-            room = self._rooms.get(event.agent_email)
-            if room is not None and room.account_id == event.account_id:
+            if (room := self._rooms.get(event.agent_email)) is not None and room.account_id == event.account_id:
                 self._spread(room, event)
 
     def hear(self, payload: str) -> None:
@@ -119,8 +122,7 @@ class Hub:
 
     def expel(self, socket: Socket, agent_email: str, reason: str) -> None:
         """Close one socket of an agent with 1008: whoever listens there may not any more."""
-        room = self._rooms.get(agent_email)
-        for member in list(room.members) if room is not None else []:
+        for member in list(room.members) if (room := self._rooms.get(agent_email)) is not None else []:
             if member.socket is socket:
                 self._close(member, 1008, reason)
 
@@ -377,8 +379,7 @@ class Hub:
         if not agents:
             return
         for event in await self._reads.by_ids(wanted, sorted(agents)):
-            room = self._rooms.get(event.agent_email)
-            if room is not None and room.account_id == event.account_id:
+            if (room := self._rooms.get(event.agent_email)) is not None and room.account_id == event.account_id:
                 self._spread(room, event)
 
     async def _scan(self) -> None:

@@ -140,9 +140,11 @@ def precondition(attempt: Attempt) -> Outcome | None:
     said that its URL is not wanted, and its mail is on the socket and in the list.
     """
     endpoint = attempt.endpoint
-    if attempt.kind is DeliveryKind.WEBHOOK:
+    if attempt.is_cancelled:
+        return Refused("the replay was cancelled")
+    if attempt.kind is not DeliveryKind.AGENT:
         if not endpoint.exists:
-            return Refused("webhook deleted")
+            return Refused("webhook deleted" if attempt.kind is DeliveryKind.WEBHOOK else "the replay is gone")
         if not endpoint.enabled:
             return PutOff("webhook disabled")
         if attempt.body is None:

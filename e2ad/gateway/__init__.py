@@ -13,12 +13,17 @@
   between agents is).
 - A person in between: `protection` (what an owner wants to see first), `gate` (the judgement), `holds` (what is written
   when it says no) with `notices` (the mail that asks), `reviews` (approve, reject, edit, expire) with `edits` and
-  `decisions` (who decides, how it ends), and `deciding` (the same for whoever is asked by a person). `announcements` is
-  what is told of mail in, held mail included, and `told` how events show the ledger.
+  `decisions` (who decides, how it ends), and `deciding` (the same for whoever is asked by a person). `previews`
+  composes a held draft as the very mail that it would leave as, and `whence` tells whence its recipients are known.
+  `announcements` is
+  what is told of mail in, held mail included, and `told` how events show the ledger. `backtest` says what other
+  settings would have done to the mail that is stored, by `rejudging` it.
 - `audit`: who decided what about mail and access, on which `evidence`; each row in the transaction of its effect.
-- `metrics`: what became of the messages of a window, counted.
+- `metrics`: what became of the messages of a window, counted; `operations`: the same hour by hour, with what waits and
+  what failed.
 - Whole accounts: `exports` (all that is stored, as a stream) and `closing` (deleting it in steps).
-- Resources: `accounts`, `agents`, `messages`, `conversations`, `templates`, `webhooks`, `events`, `signing_secrets`,
+- Resources: `accounts`, `agents`, `messages`, `conversations`, `templates`, `webhooks`, `events`, `replays`,
+  `signing_secrets`,
   `contacts` (whom an account deals with) and `engagements` (how each agent stands with them).
 - Domains: `domains` (claim, verify, rotate, delete), `domain_checks` (asking the DNS), `domain_sweeps` (asking
   again from time to time, expiry), `signing_keys` (DKIM keys: made, sealed, opened for whoever signs).

@@ -34,6 +34,7 @@ __all__ = [
     "Acceptance",
     "Accepted",
     "Prepared",
+    "Stamp",
     "Survey",
     "from_domain_of",
     "is_loopback",
@@ -104,6 +105,19 @@ def thread_of(draft: Draft, thread_id: str | None) -> Thread:
     if parent_id is None:
         return Thread(mint.new_id("thr_"))
     return Thread(thread_id or mint.new_id("thr_"), parent_id, adopts=thread_id is None)
+
+
+@frozen
+class Stamp:
+    """What makes a draft the same mail to the octet each time that it is composed.
+
+    Attributes:
+        at: its Date, unless it is scheduled.
+        sha256: of the draft; another draft has other identifiers.
+    """
+
+    at: datetime
+    sha256: bytes
 
 
 @frozen
@@ -189,6 +203,7 @@ class Acceptance:
         classes: Mapping[str, str] | None = None,
         threaded: bool = False,
         thread_id: str | None = None,
+        stamp: Stamp | None = None,
     ) -> Prepared:
         """Compose a draft and settle all that its row says. Touches no database.
 
@@ -199,6 +214,7 @@ class Acceptance:
             classes: provenance by address.
             threaded: its caller named the conversation; where neither this nor `held` is so, it is a new one.
             thread_id: of the mail that it answers. What was held is in a thread already and stays there.
+            stamp: where the same mail is composed more than once: to be looked at, and to leave.
         """
         at = mint.now()
         if draft.send_at is not None and draft.send_at <= at:
@@ -206,10 +222,12 @@ class Acceptance:
         if not draft.conversation_id:
             draft = evolve(draft, conversation_id=mint.new_id("conv_"))
         sender = self._sender(survey, draft)
-        token = mint.new_id("")
+        token = mint.new_id("") if stamp is None else self._token(message_id, stamp, "return path")
         return_path = f"bounces+{token}@{sender.return_domain}"
         link_token = self._link_token(survey, draft)
-        composed, attachments = await self._compose(draft, sender, at, return_path, link_token)
+        name = mint.new_id("") if stamp is None else self._token(message_id, stamp, "Message-ID")
+        written_at = at if stamp is None else stamp.at
+        composed, attachments = await self._compose(draft, sender, written_at, name, return_path, link_token)
         loopback = is_loopback(draft)
         submission = NewSubmission(
             account_id=survey.account_id,
@@ -255,9 +273,9 @@ class Acceptance:
         return prepared.accepted
 
     async def _compose(
-        self, draft: Draft, sender: _Sender, at: datetime, return_path: str, link_token: str | None
+        self, draft: Draft, sender: _Sender, at: datetime, name: str, return_path: str, link_token: str | None
     ) -> tuple[Composed, list[dict[str, Any]]]:
-        message_id = self._email_message_id(draft, sender)
+        message_id = self._email_message_id(draft, sender, name)
 
         def composed_with_index() -> tuple[Composed, list[dict[str, Any]]]:
             composed = compose(
@@ -288,14 +306,17 @@ class Acceptance:
         returns = f"bounce.{registered}" if survey.bounce_verified else self.from_domain
         return _Sender(SentAs.OWN_ADDRESS, registered, returns)
 
-    def _email_message_id(self, draft: Draft, sender: _Sender) -> str:
+    def _token(self, message_id: str, stamp: Stamp, purpose: str) -> str:
+        return signing.composing_token(self.keys.current, message_id, stamp.sha256, purpose)
+
+    def _email_message_id(self, draft: Draft, sender: _Sender, name: str) -> str:
         if is_loopback(draft):
             domain = f"loopback.{self.from_domain}"
         elif sender.sent_as is SentAs.RELAY:
             domain = self.from_domain
         else:
             domain = draft.agent_email.rpartition("@")[2]
-        return f"<{mint.new_id('')}@{domain}>"
+        return f"<{name}@{domain}>"
 
     def _link_token(self, survey: Survey, draft: Draft) -> str | None:
         if not draft.unsubscribe:

@@ -115,7 +115,7 @@ class AgentRegistry:
             check_slug(mailbox.local_part)
         return mailbox
 
-    async def create(self, account_id: str, draft: AgentDraft) -> Agent:
+    async def create(self, account_id: str, draft: AgentDraft, actor: Actor = SYSTEM) -> Agent:
         """Make an agent.
 
         The order of checks is the contract's: address, URL, domain, quota, mode, duplicate.
@@ -159,6 +159,7 @@ class AgentRegistry:
                 self._check_quota(survey)
                 _check_free(account_id, survey)
                 raise DomainNotVerified(f"{registered_domain} is not verified any more: verify it first")
+            await audit.record(transaction, account_id, actor, "agent.created", agent.email, _ways(agent))
             return agent
 
     async def update(self, account_id: str, email: str, change: Change, actor: Actor = SYSTEM) -> Agent:
@@ -346,7 +347,7 @@ async def _updated(executor: Executor, account_id: str, email: str, change: Chan
 
 def _ways(agent: Agent) -> dict[str, Any]:
     """What decides where its mail goes, without what a URL may keep secret."""
-    url = agent.webhook_url.partition("?")[0]
+    url = audit.public_part(agent.webhook_url)
     return {"agent_mode": agent.agent_mode, "webhook_url": url, "catch_all": agent.catch_all}
 
 

@@ -17,7 +17,7 @@ from e2ad.core.audit import Actor, Flaw, Head, Row, Verifier, text_of
 from e2ad.gateway import mint
 from e2ad.gateway.principals import Principal
 from e2ad.storage import audit as storage
-from e2ad.storage.audit import Entry, Line
+from e2ad.storage.audit import ANY, Entry, Line, Wanted
 from e2ad.storage.pool import Executor
 
 __all__ = [
@@ -29,8 +29,11 @@ __all__ = [
     "check",
     "difference",
     "find_account",
+    "go_on",
     "page",
+    "public_part",
     "record",
+    "record_elsewhere",
     "rows",
 ]
 
@@ -54,11 +57,20 @@ ACTIONS: Final = (
     "webhook.changed",
     "webhook.deleted",
     "webhook.secret_rotated",
+    "events.replayed",
+    "domain.registered",
+    "domain.displaced",
+    "domain.verified",
+    "domain.lapsed",
     "domain.keys_rotated",
+    "domain.deleted",
+    "agent.created",
     "agent.changed",
     "agent.trashed",
     "agent.restored",
     "agent.deleted",
+    "account.exported",
+    "account.deleted",
 )
 """What is told: all that decides which mail leaves or is shown, where its copies go, and who may do any of it."""
 
@@ -97,12 +109,18 @@ async def record(
         subject: a message, an agent, a key, a domain, a webhook, ...: its id.
         evidence: what was known and decided, and no secrets and no texts of mail: their hashes.
     """
-    assert action in ACTIONS, action
-    told = dict(evidence or {})
-    if actor.client_address:
-        told["client_address"] = actor.client_address
-    entry = Entry(account_id, at or mint.now(), actor.kind, _line(actor.id), action, _line(subject), text_of(told))
-    await storage.append(executor, entry)
+    await storage.append(executor, _entry(account_id, actor, action, subject, evidence, at))
+
+
+async def record_elsewhere(
+    executor: Executor, account_id: str, actor: Actor, action: str, subject: str, evidence: Mapping[str, Any]
+) -> None:
+    """Tell the account of somebody else what it lost by an effect; one that is closed is told nothing.
+
+    Args:
+        executor: the effect's transaction, after `alone`; what it tells of its own account comes last.
+    """
+    await storage.append_if_there(executor, _entry(account_id, actor, action, subject, evidence))
 
 
 async def alone(transaction: Executor) -> None:
@@ -116,14 +134,10 @@ async def page(
     *,
     before: int | None = None,
     limit: int,
-    action: str | None = None,
-    subject: str | None = None,
-    actor: str | None = None,
+    wanted: Wanted = ANY,
 ) -> list[Line]:
-    """Rows of an account, newest first, with numbers below `before`; only those of an action, a subject, an actor."""
-    return await storage.page(
-        executor, account_id, before=before, limit=limit, action=action, subject=subject, actor=actor
-    )
+    """Rows of an account, newest first, with numbers below `before`; only those that are wanted."""
+    return await storage.page(executor, account_id, before=before, limit=limit, wanted=wanted)
 
 
 @frozen
@@ -179,6 +193,27 @@ async def check(
     return Checked(account_id, verifier.head.number, verifier.head, flaw)
 
 
+async def go_on(snapshot: Executor, verifier: Verifier, most: int) -> tuple[bool, Flaw | None]:
+    """Look at about so many rows more; whether that was all of them, and the first bad one.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    seen = 0
+    while seen < most:
+        after = verifier.head.number or None
+        found = await storage.rows(snapshot, verifier.account_id, after=after, limit=PAGE)
+        flaw = next((flaw for row in found if (flaw := verifier.add(row)) is not None), None)
+        if flaw is None and len(found) < PAGE:
+            flaw = verifier.end(await storage.head(snapshot, verifier.account_id))
+        if flaw is not None:
+            maillog.audit_broken(verifier.account_id, flaw.number, flaw.reason)
+        if flaw is not None or len(found) < PAGE:
+            return True, flaw
+        seen += len(found)
+    return False, None
+
+
 async def find_account(snapshot: Executor, wanted: str) -> str | None:
     """The account with this id or owner's address, also one of which nothing but its log is left."""
     return await storage.find_account(snapshot, wanted.strip())
@@ -189,6 +224,13 @@ async def accounts(snapshot: Executor) -> AsyncGenerator[str, None]:
     account_id: str | None = ""
     while (account_id := await storage.next_account(snapshot, account_id or "")) is not None:
         yield account_id
+
+
+def public_part(url: str) -> str:
+    """A URL as the log may keep it: without user, password and query, which open what it leads to."""
+    scheme, mark, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def difference(before: Any, after: Any, path: str = "") -> dict[str, Any]:
@@ -207,6 +249,21 @@ def difference(before: Any, after: Any, path: str = "") -> dict[str, Any]:
         removed = [one for one in before if repr(one) not in are]
         return {path: {"added": _few(added), "removed": _few(removed), "entries": len(after)}}
     return {path: {"before": before, "after": after}}
+
+
+def _entry(
+    account_id: str,
+    actor: Actor,
+    action: str,
+    subject: str,
+    evidence: Mapping[str, Any] | None,
+    at: datetime | None = None,
+) -> Entry:
+    assert action in ACTIONS, action
+    told = dict(evidence or {})
+    if actor.client_address:
+        told["client_address"] = actor.client_address
+    return Entry(account_id, at or mint.now(), actor.kind, _line(actor.id), action, _line(subject), text_of(told))
 
 
 def _few(entries: list[Any]) -> list[Any]:

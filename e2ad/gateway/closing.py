@@ -5,20 +5,29 @@ runs into the deadline of a statement, holds back the cleaning of all tables mea
 over. In steps no statement takes long, other accounts notice nothing, and a process that is killed leaves a
 closed account that the sweep goes on with. Nobody sees half an account, for nobody can get in: the keys, sessions and
 programs end with the first step, in every process, and so do its agents' mail and sockets.
+
+What stays for `KEPT_DAYS` is the audit log, with who deleted the account as its last row: for the deployment's owner
+alone, since nobody is left who could sign in.
 """
 
 from collections import Counter
+from typing import Final
 
 from attrs import frozen
 
 from e2ad import maillog
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.domain_records import ownership_token
 from e2ad.core.errors import SendInProgress, Unauthorized
 from e2ad.core.sealing import KeyRing
+from e2ad.gateway import audit
 from e2ad.storage import closing as storage
 from e2ad.storage.pool import Database
 
-__all__ = ["Closing"]
+__all__ = ["KEPT_DAYS", "Closing"]
+
+KEPT_DAYS: Final = 90
+"""How long the audit log outlives its account."""
 
 
 @frozen
@@ -28,7 +37,7 @@ class Closing:
     database: Database
     keys: KeyRing
 
-    async def close(self, account_id: str) -> Counter[str]:
+    async def close(self, account_id: str, actor: Actor = SYSTEM) -> Counter[str]:
         """End every way into the account; how many rows of what went.
 
         Raises:
@@ -38,11 +47,14 @@ class Closing:
         Cancellation: before COMMIT nothing has changed.
         """
         async with self.database.transaction() as transaction:
-            if not await storage.lock(transaction, account_id):
+            email = await storage.lock(transaction, account_id)
+            if email is None:
                 raise Unauthorized
             if not await storage.silence(transaction, account_id):
                 raise SendInProgress
             gone = Counter(await storage.close(transaction, account_id))
+            known = {"email": email, "ended": dict(gone)}
+            await audit.record(transaction, account_id, actor, "account.deleted", account_id, known)
         maillog.account_closed(account_id)
         return gone
 

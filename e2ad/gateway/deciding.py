@@ -1,6 +1,7 @@
 """A decision as a whole, for whoever is asked by a person: the rate, the transaction, and what follows its commit."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -11,9 +12,11 @@ from e2ad.core.errors import NotFound, Unavailable
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway.acceptance import Acceptance
 from e2ad.gateway.courier import Courier
+from e2ad.gateway.decisions import Composition, Preview
 from e2ad.gateway.edits import Edits
 from e2ad.gateway.holds import Desk
 from e2ad.gateway.limits import RateLimits
+from e2ad.gateway.previews import preview
 from e2ad.gateway.reviews import Approved, Rejected, Reviewer, Reviews, Revised
 from e2ad.storage import reviews as storage
 from e2ad.storage.pool import Database, Executor
@@ -60,6 +63,7 @@ class Deciding:
         *,
         edits: Edits | None = None,
         seen: bytes | None = None,
+        exactly: Composition | None = None,
         is_counted: bool = False,
         settle: Settle | None = None,
     ) -> Approved:
@@ -78,11 +82,17 @@ class Deciding:
         if is_counted:
             await self._take_rate(account_id, message_id)
         async with self.database.transaction() as transaction:
-            approved = await self.reviews.approve(transaction, account_id, message_id, reviewer, edits=edits, seen=seen)
+            approved = await self.reviews.approve(
+                transaction, account_id, message_id, reviewer, edits=edits, seen=seen, exactly=exactly
+            )
             if settle is not None:
                 await settle(transaction, approved)
         await self._send_off(account_id, approved)
         return approved
+
+    async def preview(self, account_id: str, message_id: str, at: datetime) -> Preview:
+        """The mail that a held draft would leave as; see `previews.preview`."""
+        return await preview(self.database, self.reviews.acceptance, account_id, message_id, at)
 
     async def reject(
         self, account_id: str, message_id: str, reviewer: Reviewer, *, reason: str = "", seen: bytes | None = None

@@ -1,13 +1,15 @@
 """Who decides about held mail, and how a decision ends."""
 
+from datetime import datetime
 from typing import Final, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from e2ad.core.audit import Actor, ActorKind
+from e2ad.core.errors import Failure
 from e2ad.gateway.acceptance import Accepted
 
-__all__ = ["EXPIRY", "LEDGER", "Approved", "Rejected", "Reviewer", "Revised", "Status"]
+__all__ = ["EXPIRY", "LEDGER", "Approved", "Composition", "Preview", "Rejected", "Reviewer", "Revised", "Status"]
 
 Status = Literal["review_approved", "review_rejected", "review_expired_approved", "review_expired_rejected"]
 
@@ -39,6 +41,28 @@ class Reviewer:
     def actor(self) -> Actor:
         """Who that is in the audit log."""
         return self.acting or Actor(_KINDS[self.via], self.by)
+
+
+@frozen
+class Composition:
+    """The very mail that a reviewer saw: when it was composed of the draft, and the SHA-256 of its octets."""
+
+    at: datetime
+    sha256: bytes
+
+
+@frozen
+class Preview:
+    """A held draft as the mail that it would be if it were approved now.
+
+    Attributes:
+        content: its octets. What signs it on its way puts a field in front of them and changes none.
+        obstacle: why it may not leave now, in a sentence.
+    """
+
+    composition: Composition
+    content: bytes = field(repr=False)
+    obstacle: Failure | None
 
 
 EXPIRY: Final = Reviewer("expiry", "expiry")

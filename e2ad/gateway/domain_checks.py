@@ -14,6 +14,7 @@ from attrs import frozen
 
 from e2ad import maillog
 from e2ad.config.sections import Config, Domains
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.domain_life import Policy, Proof, Step, advance
 from e2ad.core.domain_records import (
     Answer,
@@ -32,6 +33,7 @@ from e2ad.core.domain_records import (
 )
 from e2ad.core.errors import NotFound
 from e2ad.core.events import envelope
+from e2ad.gateway import audit
 from e2ad.gateway.mint import new_id, now
 from e2ad.mailauth.suffixes import listed_organization
 from e2ad.storage import domains as storage
@@ -142,7 +144,7 @@ class DomainChecks:
         answers = await look_up(self.dns, ownership_questions(domain), self.settings.domains.probe_seconds)
         return judge_ownership(wanted, answers).word is Word.FOUND
 
-    async def check(self, account_id: str, name: str, proof: Proof) -> Checked:
+    async def check(self, account_id: str, name: str, proof: Proof, actor: Actor = SYSTEM) -> Checked:
         """Look at a domain and move it on by what is seen.
 
         Args:
@@ -178,6 +180,10 @@ class DomainChecks:
             await self._write(transaction, domain, step, findings, at)
             after = await storage.find(transaction, account_id, name)
             assert after is not None
+            if after.life.verified != domain.life.verified:
+                action = "domain.verified" if after.life.verified else "domain.lapsed"
+                known = {"seen": {slot: finding.word.value for slot, finding in findings.items()}}
+                await audit.record(transaction, account_id, actor, action, name, known, at=at)
         _tell(domain, after)
         return Checked(after, findings)
 

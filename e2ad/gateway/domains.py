@@ -5,6 +5,7 @@ domain is its account's; a claim without proof gives way to whoever proves the n
 to anybody once it ran out. Registrations of overlapping names wait for each other.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import idna
@@ -50,11 +51,13 @@ class _Standing:
         mine: the account has it already.
         contested: others' claims that only proof removes.
         expired: others' claims that anybody may remove.
+        holders: whose those of others are.
     """
 
     mine: bool
     contested: tuple[str, ...]
     expired: tuple[str, ...]
+    holders: Mapping[str, str]
 
 
 @frozen
@@ -96,7 +99,7 @@ class DomainRegistry:
         """What to publish for a domain, in the contract's order."""
         return records(self.checks.wanted(domain))
 
-    async def register(self, account_id: str, text: str) -> Domain:
+    async def register(self, account_id: str, text: str, actor: Actor = SYSTEM) -> Domain:
         """Claim a name; again is no error and costs nothing.
 
         Raises:
@@ -118,7 +121,7 @@ class DomainRegistry:
                 raise self._taken(account_id, name)
             if not standing.mine:
                 fresh = fresh or await make_keys()
-            domain = await self._claim(account_id, name, fresh, proven=proven)
+            domain = await self._claim(account_id, name, fresh, actor, proven=proven)
             if domain is not None:
                 return domain
         raise self._taken(account_id, name)
@@ -135,14 +138,14 @@ class DomainRegistry:
             raise NotFound
         return domain
 
-    async def verify(self, account_id: str, text: str, proof: Proof) -> Checked:
+    async def verify(self, account_id: str, text: str, proof: Proof, actor: Actor = SYSTEM) -> Checked:
         """Look at the DNS now, and verify the domain if it shows the proof.
 
         Raises:
             NotFound: unknown or somebody else's.
         """
         domain = await self.live(account_id, text)
-        return await self.checks.check(account_id, domain.domain, proof)
+        return await self.checks.check(account_id, domain.domain, proof, actor)
 
     async def rotate(self, account_id: str, text: str, actor: Actor = SYSTEM) -> Domain:
         """Make new keys. They sign once a look at the DNS has found their records; until then the old ones do,
@@ -204,7 +207,9 @@ class DomainRegistry:
             raise NotFound
         return domain
 
-    async def _claim(self, account_id: str, name: str, fresh: tuple[FreshKey, ...], *, proven: bool) -> Domain | None:
+    async def _claim(
+        self, account_id: str, name: str, fresh: tuple[FreshKey, ...], actor: Actor, *, proven: bool
+    ) -> Domain | None:
         """The claim, made or found; None where a rival appeared that has to be asked about first."""
         at = now()
         expiry = expires_at(at, self.checks.settings.policy)
@@ -223,13 +228,18 @@ class DomainRegistry:
             await self._check_quota(transaction, account_id)
             token = ownership_token(self.keys.current, account_id, name)
             await storage.claim(transaction, account_id, name, token=token, at=at, claim_expires_at=expiry)
-            displaced = (*standing.contested, *standing.expired)
+            displaced, trashed = (*standing.contested, *standing.expired), dict[str, list[str]]()
             if displaced:
-                agents = await storage.displace(transaction, account_id, name, displaced)
-                maillog.domain_displaced(account_id, name, list(displaced), agents)
+                trashed = await storage.displace(transaction, account_id, name, displaced)
+                maillog.domain_displaced(account_id, name, list(displaced), sum(map(len, trashed.values())))
             domain = await self._locked(transaction, account_id, name)
             await self._add_keys(transaction, domain, fresh, "active")
-            return await self._locked(transaction, account_id, name)
+            domain = await self._locked(transaction, account_id, name)
+            selectors = [key.selector for key in domain.keys]
+            known = {"proven": proven, "selectors": selectors, "displaced": list(displaced)}
+            await _tell_displaced(transaction, name, standing, trashed)
+            await audit.record(transaction, account_id, actor, "domain.registered", name, known, at=at)
+            return domain
 
     async def _standing(self, executor: Executor, account_id: str, name: str) -> _Standing:
         names = domain_and_parents(name)
@@ -249,6 +259,7 @@ class DomainRegistry:
             mine=name in owned,
             contested=_names(rivals, expired=False),
             expired=_names(rivals, expired=True),
+            holders={row.domain: row.account_id for row in rivals if row.account_id is not None},
         )
 
     async def _add_keys(self, transaction: Executor, domain: Domain, fresh: tuple[FreshKey, ...], state: str) -> None:
@@ -297,6 +308,20 @@ def stored_name(text: str) -> str | None:
     except idna.IDNAError:
         return None
     return name
+
+
+async def _tell_displaced(
+    transaction: Executor, name: str, standing: _Standing, trashed: Mapping[str, Sequence[str]]
+) -> None:
+    """What others lost to a claim, in their own logs."""
+    lost: dict[str, list[str]] = {holder: [] for holder in (*trashed, *standing.holders.values())}
+    for domain, holder in standing.holders.items():
+        lost[holder].append(domain)
+    if lost:
+        await audit.alone(transaction)
+    for holder in sorted(lost):
+        known = {"claims": lost[holder], "trashed_agents": list(trashed.get(holder, ()))}
+        await audit.record_elsewhere(transaction, holder, SYSTEM, "domain.displaced", name, known)
 
 
 def _names(rivals: list[Overlap], *, expired: bool) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ mail and requests.
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import define, field, frozen
 
+from e2ad.core.audit import SYSTEM, Actor
 from e2ad.core.errors import RateLimited, Unauthorized
+from e2ad.gateway import audit
 from e2ad.gateway.mint import now
 from e2ad.storage import export as storage
 from e2ad.storage.export import Profile
@@ -63,10 +65,13 @@ class Exports:
     database: Database
     concurrent: int
     seconds: float
-    _running: set[str] = field(factory=set, init=False)
+    _running: dict[str, int] = field(factory=dict, init=False)
 
-    async def begin(self, account_id: str) -> Export:
-        """Take a place and a snapshot.
+    async def begin(self, account_id: str, actor: Actor = SYSTEM, what: Literal["all", "audit"] = "all") -> Export:
+        """Take a place and a snapshot, and tell the audit log that somebody did.
+
+        Args:
+            what: is to be taken along, for the log.
 
         Raises:
             RateLimited: the account has an export running here, or there are as many as may be.
@@ -82,8 +87,17 @@ class Exports:
             profile = await storage.profile(snapshot, account_id)
             if profile is None:
                 raise Unauthorized
+            await audit.record(self.database, account_id, actor, "account.exported", account_id, {"what": what}, at=at)
             return Export(profile, at, self.seconds, snapshot, held.pop_all())
         raise AssertionError("an exit stack swallows nothing")
+
+    def note(self, account_id: str, octets: int) -> None:
+        """So many bytes more of an export were told."""
+        self._running[account_id] += octets
+
+    def told(self, account_id: str) -> int | None:
+        """How many bytes of the account's running export were told by this process; None where none runs here."""
+        return self._running.get(account_id)
 
     @contextmanager
     def _place(self, account_id: str) -> Iterator[None]:
@@ -96,8 +110,8 @@ class Exports:
                 f"{self.concurrent} exports are running, which is as many as may: try again later",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        self._running.add(account_id)
+        self._running[account_id] = 0
         try:
             yield
         finally:
-            self._running.discard(account_id)
+            self._running.pop(account_id, None)

@@ -9,6 +9,7 @@ from e2ad.core.outbound import Draft
 from e2ad.core.policy import Blocked, Held, Passed, asks_provenance, judge_outbound
 from e2ad.core.provenance import Sighting
 from e2ad.gateway import provenance
+from e2ad.gateway.provenance import Past
 from e2ad.gateway.screening import OFF, Screener
 from e2ad.storage.pool import Executor
 from e2ad.storage.sending import Survey
@@ -17,7 +18,13 @@ __all__ = ["Blocked", "Held", "Passed", "judge"]
 
 
 async def judge(
-    executor: Executor, survey: Survey, draft: Draft, *, max_agent_hops: int, screener: Screener = OFF
+    executor: Executor,
+    survey: Survey,
+    draft: Draft,
+    *,
+    max_agent_hops: int,
+    screener: Screener = OFF,
+    past: Past | None = None,
 ) -> Passed | Held | Blocked:
     """May this draft leave, does a person decide, or is it refused?
 
@@ -26,6 +33,7 @@ async def judge(
         draft: with its conversation, parent and `hops` set.
         max_agent_hops: `config.gate.max_agent_hops`.
         screener: whether content is looked at.
+        past: see `provenance.classify`.
 
     Raises:
         Unavailable: the database does not answer.
@@ -40,6 +48,7 @@ async def judge(
             parent_id=draft.parent_id,
             recipients=draft.recipients,
             allowlist=survey.protection.outbound.gate.allowlist,
+            past=past,
         )
     return judge_outbound(
         draft,

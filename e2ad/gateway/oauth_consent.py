@@ -64,10 +64,10 @@ class Consent:
         request = question.request
         agent_email = None
         if choice.scope == "agent":
-            agent_email = await self._inbox(request.account_id, question.client, choice)
+            agent_email = await self._inbox(request.account_id, question.client, choice, actor)
         return await self.oauth.allow(request, question.client, choice.scope, agent_email, actor)
 
-    async def _inbox(self, account_id: str, client: Client, choice: Choice) -> str:
+    async def _inbox(self, account_id: str, client: Client, choice: Choice, actor: Actor) -> str:
         if choice.agent_choice == NEW:
             typed = choice.address.strip()
             name = legible(client.name)[:MAX_NAME]
@@ -75,7 +75,7 @@ class Consent:
                 draft = AgentDraft(email=typed, name=name)
             else:
                 draft = AgentDraft(slug=typed or _slug(client.name), name=name)
-            return (await self.registry.create(account_id, draft)).email
+            return (await self.registry.create(account_id, draft, actor)).email
         if not choice.agent_choice.startswith(EXISTING):
             raise InvalidRequest("choose an inbox")
         email = fold_address(choice.agent_choice.removeprefix(EXISTING) or choice.address.strip())

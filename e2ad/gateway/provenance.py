@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final, Protocol
 
 import trio
+from attrs import frozen
 
 from e2ad.core.address import domain_to_unicode
 from e2ad.core.provenance import (
@@ -23,7 +24,7 @@ from e2ad.storage import provenance as storage
 from e2ad.storage.pool import Executor
 from e2ad.storage.provenance import Header, Mail
 
-__all__ = ["classify"]
+__all__ = ["Past", "classify"]
 
 MAX_MEMBERS: Final = 100
 MAX_MAILS: Final = 1000
@@ -36,6 +37,56 @@ THREAD_FROM_PASSAGES: Final = 300
 _THREADS: Final = trio.CapacityLimiter(2)
 
 
+class Past(Protocol):
+    """What the mail of an agent says: as it stands now, or as it stood when a mail was written (`backtest`)."""
+
+    @property
+    def threads(self) -> trio.CapacityLimiter:
+        """How many threads may search in it at a time."""
+
+    async def known(
+        self,
+        account_id: str,
+        agent_email: str,
+        *,
+        forms: Sequence[str],
+        conversation_id: str,
+        parent_id: str | None,
+        members: int,
+        octets: int,
+    ) -> list[Header]:
+        """As `storage.provenance.known`."""
+
+    async def passages(
+        self,
+        account_id: str,
+        agent_email: str,
+        *,
+        conversation_id: str,
+        parent_id: str | None,
+        members: int,
+        newest: int,
+        texts_of: int,
+        octets: int,
+        list_octets: int,
+    ) -> list[Mail]:
+        """As `storage.provenance.passages`."""
+
+
+@frozen
+class _Present:
+    """The mail as it stands now."""
+
+    executor: Executor
+    threads: trio.CapacityLimiter = _THREADS
+
+    async def known(self, account_id: str, agent_email: str, **asked: Any) -> list[Header]:
+        return await storage.known(self.executor, account_id, agent_email, **asked)
+
+    async def passages(self, account_id: str, agent_email: str, **asked: Any) -> list[Mail]:
+        return await storage.passages(self.executor, account_id, agent_email, **asked)
+
+
 async def classify(
     executor: Executor,
     account_id: str,
@@ -45,6 +96,7 @@ async def classify(
     parent_id: str | None,
     recipients: Sequence[str],
     allowlist: Sequence[str],
+    past: Past | None = None,
 ) -> tuple[Sighting, ...]:
     """The class of each recipient, in their order. At most two statements, the second only for who is not known well.
 
@@ -55,6 +107,7 @@ async def classify(
     Args:
         recipients: in their stored form.
         allowlist: addresses and domains that the owner listed for mail out.
+        past: what is asked instead of the mail as it stands now.
 
     Raises:
         Unavailable: the database does not answer.
@@ -62,6 +115,7 @@ async def classify(
     Cancellation:
         Nothing was changed; a search that runs in a thread ends by itself, unheard.
     """
+    past = past or _Present(executor)
     sightings: dict[str, Sighting] = {}
     entries, own = listing(allowlist), comparable(agent_email)
     for address in recipients:
@@ -71,8 +125,7 @@ async def classify(
             sightings[address] = Sighting(address, Provenance.PARTICIPANT, place="from")
     left = [address for address in recipients if address not in sightings]
     if left:
-        headers = await storage.known(
-            executor,
+        headers = await past.known(
             account_id,
             agent_email,
             forms=sorted({form for address in left for form in _forms(address)}),
@@ -85,8 +138,7 @@ async def classify(
         sightings |= _from_headers(left, headers, participants)
         left = [address for address in left if address not in sightings]
         if left:
-            mails = await storage.passages(
-                executor,
+            mails = await past.passages(
                 account_id,
                 agent_email,
                 conversation_id=conversation_id,
@@ -101,7 +153,7 @@ async def classify(
             look = partial(_look, left, passages, _believed(mails, participants), allowlist)
             size = sum(len(passage.text) for passage in passages)
             if size > THREAD_FROM or len(passages) > THREAD_FROM_PASSAGES:
-                sightings |= await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_THREADS)
+                sightings |= await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=past.threads)
             else:
                 sightings |= look()
     return tuple(sightings[address] for address in recipients)

@@ -9,19 +9,30 @@ seen, and fails where the draft was changed since. A changed draft is a new revi
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from e2ad.core import events, signing
 from e2ad.core.errors import Conflict, InvalidRequest, MessageNotPending, NotFound
-from e2ad.core.outbound import Draft, decode_draft, encode_draft, sha256_of
+from e2ad.core.outbound import Draft, encode_draft, sha256_of
 from e2ad.gateway import audit, evidence, mint
-from e2ad.gateway.acceptance import Acceptance, is_loopback, survey
+from e2ad.gateway.acceptance import Acceptance, is_loopback, off_loop, survey
 from e2ad.gateway.announcements import received
-from e2ad.gateway.decisions import EXPIRY, LEDGER, Approved, Rejected, Reviewer, Revised, Status
+from e2ad.gateway.decisions import (
+    EXPIRY,
+    LEDGER,
+    Approved,
+    Composition,
+    Rejected,
+    Reviewer,
+    Revised,
+    Status,
+)
 from e2ad.gateway.edits import Edits, edited
 from e2ad.gateway.holds import Desk
+from e2ad.gateway.previews import OTHERWISE, draft_of, looked_at, stamp_of
 from e2ad.gateway.told import told
 from e2ad.storage import correspondents, ledger, outbox
 from e2ad.storage import reviews as storage
@@ -55,12 +66,14 @@ class Reviews:
         *,
         edits: Edits | None = None,
         seen: bytes | None = None,
+        exactly: Composition | None = None,
     ) -> Approved:
         """Let a held mail go: a draft is accepted to be sent, received mail becomes visible and is announced.
 
         Args:
             edits: changes to the draft on the way; of received mail nothing can be changed.
             seen: SHA-256 of the draft, or of the received bytes, that the decision is about.
+            exactly: the mail that `preview` made of it: what leaves has these octets, or nothing leaves.
 
         Raises:
             NotFound: no such message with a live agent.
@@ -71,7 +84,9 @@ class Reviews:
         """
         locked = await self._lock(transaction, account_id, message_id)
         hold = await self._hold(transaction, locked, seen)
-        return await self._approve(transaction, locked, hold, reviewer, "review_approved", edits=edits, seen=seen)
+        return await self._approve(
+            transaction, locked, hold, reviewer, "review_approved", edits=edits, seen=seen, exactly=exactly
+        )
 
     async def reject(
         self,
@@ -115,7 +130,7 @@ class Reviews:
         hold = await self._hold(transaction, locked, seen)
         if locked.direction == "inbound":
             raise InvalidRequest("received mail cannot be changed: approve or reject it as it is")
-        before = _draft(hold)
+        before = draft_of(hold)
         draft = self._edited(before, edits)
         if draft == before:
             return Revised(message_id, hold.revision, hold.sha256 or b"")
@@ -162,6 +177,7 @@ class Reviews:
         *,
         edits: Edits | None = None,
         seen: bytes | None = None,
+        exactly: Composition | None = None,
     ) -> Approved:
         if locked.direction == "inbound":
             await self._decide(transaction, locked, reviewer, status)
@@ -170,7 +186,7 @@ class Reviews:
             await self._tell(transaction, locked, status, shown, sender=found.header_from)
             await self._note(transaction, locked, reviewer, status, evidence.of_received(locked, hold, seen))
             return Approved(locked.id, status, edited=False)
-        before = _draft(hold)
+        before = draft_of(hold)
         draft = before if edits is None else self._edited(before, edits)
         was_edited, revised = hold.edited, None
         if draft != before:
@@ -178,14 +194,22 @@ class Reviews:
             was_edited = True
         known = evidence.of_draft(locked, hold, seen, before, draft, revised)
         if reviewer != EXPIRY:
-            # A person looked at it: it is no answer of a machine, and the count of mails without one starts anew.
-            draft = evolve(draft, automatic=False, hops=1)
+            draft = looked_at(draft)
         surveyed = await survey(transaction, locked.account_id, locked.agent_email, draft.recipients)
         self.acceptance.check(surveyed, draft)
         at = mint.now()
         prepared = await self.acceptance.prepare(
-            surveyed, draft, message_id=locked.id, held=True, classes=evidence.classes(hold)
+            surveyed,
+            draft,
+            message_id=locked.id,
+            held=True,
+            classes=evidence.classes(hold),
+            stamp=stamp_of(exactly, hold),
         )
+        content = prepared.submission.composed.content
+        mail_sha256 = await off_loop(partial(sha256_of, content), len(content))
+        if exactly is not None and exactly.sha256 != mail_sha256:
+            raise Conflict(OTHERWISE)
         await self._decide(transaction, locked, reviewer, status)
         more = {
             "edited": was_edited,
@@ -198,6 +222,7 @@ class Reviews:
         # So late, since the account's usage is locked by it until COMMIT; and last the head of the audit log.
         accepted = await self.acceptance.write(transaction, prepared)
         known["left_as"] = accepted.email_message_id
+        known["mail_sha256"] = mail_sha256.hex()
         await self._note(transaction, locked, reviewer, status, known)
         return Approved(locked.id, status, was_edited, accepted)
 
@@ -224,7 +249,7 @@ class Reviews:
         more: dict[str, Any] = {"reason": reason}
         known = evidence.of_received(locked, hold, seen)
         if hold.draft is not None:
-            draft = _draft(hold)
+            draft = draft_of(hold)
             more["message_type"] = draft.kind.value
             known = evidence.of_draft(locked, hold, seen, draft, draft)
         await self._tell(transaction, locked, status, more, sender=None)
@@ -350,9 +375,3 @@ class Reviews:
             created_at=at,
         )
         await outbox.emit(transaction, [event], outbox=self.desk.outbox)
-
-
-def _draft(hold: Hold) -> Draft:
-    if hold.draft is None:
-        raise MessageNotPending
-    return decode_draft(hold.draft)

@@ -192,7 +192,7 @@ class Sessions:
         self.forget(account_id)
         return bool(ended)
 
-    async def end_others(self, account_id: str, cookie: str) -> int:
+    async def end_others(self, account_id: str, cookie: str, client_address: str = "") -> int:
         """End all sessions of an account but the one that has this cookie; how many.
 
         Raises:
@@ -203,7 +203,7 @@ class Sessions:
             raise Unauthorized
         async with self.database.transaction() as transaction:
             ended = await sessions.delete_others(transaction, account_id, known.session_id)
-            await _note(transaction, ended, Actor("session", known.session_id))
+            await _note(transaction, ended, Actor("session", known.session_id, client_address))
         self.forget(account_id)
         return len(ended)
 

@@ -170,7 +170,7 @@ class WebhookRegistry:
                 surface=self.surface.name,
                 cooldown_seconds=COOLDOWN_SECONDS,
             )
-            if changed is not None:
+            if changed is not None and (changed.url, _told(changed)) != (webhook.url, _told(webhook)):
                 await audit.record(transaction, account_id, actor, "webhook.changed", webhook_id, _told(changed))
         if changed is None:
             _check_cooldown(await self.get(account_id, webhook_id))
@@ -304,7 +304,7 @@ class WebhookRegistry:
 def _told(webhook: Webhook) -> dict[str, Any]:
     """Where it sends what, for the audit log, without what a URL may keep secret."""
     return {
-        "url": webhook.url.partition("?")[0],
+        "url": audit.public_part(webhook.url),
         "events": webhook.events,
         "agent_emails": webhook.agent_emails,
         "conversation_ids": webhook.conversation_ids,

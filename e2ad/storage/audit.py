@@ -8,13 +8,26 @@ anybody, or two of them could wait for each other.
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from e2ad.core.audit import Head, Row
 from e2ad.storage.pool import Executor
 from e2ad.storage.sql import load
 
-__all__ = ["Entry", "Line", "alone", "append", "find_account", "head", "next_account", "page", "rows"]
+__all__ = [
+    "ANY",
+    "Entry",
+    "Line",
+    "Wanted",
+    "alone",
+    "append",
+    "append_if_there",
+    "find_account",
+    "head",
+    "next_account",
+    "page",
+    "rows",
+]
 
 _SQL = load("audit")
 BEFORE_ALL: Final = -9223372036854775808
@@ -49,24 +62,33 @@ class Line:
     digest: bytes
 
 
+@frozen
+class Wanted:
+    """Which rows of a log are asked for: those that are all of this. `until` itself is not among them."""
+
+    action: str | None = None
+    subject: str | None = None
+    actor: str | None = None
+    actor_kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ANY: Final = Wanted()
+
+
 async def append(executor: Executor, entry: Entry) -> None:
     """Add a row to the account's log.
 
     Args:
         executor: the transaction of the effect, which waits for nobody afterwards.
     """
-    await executor.execute(
-        _SQL["append"],
-        {
-            "account_id": entry.account_id,
-            "at": entry.at,
-            "actor_kind": entry.actor_kind,
-            "actor": entry.actor,
-            "action": entry.action,
-            "subject": entry.subject,
-            "evidence": entry.evidence,
-        },
-    )
+    await executor.execute(_SQL["append"], asdict(entry))
+
+
+async def append_if_there(executor: Executor, entry: Entry) -> None:
+    """Add a row to the log of an account that may be closed or gone: then there is nobody to tell."""
+    await executor.execute(_SQL["append_if_there"], asdict(entry))
 
 
 async def alone(executor: Executor) -> None:
@@ -103,17 +125,8 @@ async def page(
     *,
     before: int | None,
     limit: int,
-    action: str | None = None,
-    subject: str | None = None,
-    actor: str | None = None,
+    wanted: Wanted = ANY,
 ) -> list[Line]:
     """An account's rows, newest first, with numbers below `before`; of those that are asked for."""
-    names = {
-        "account_id": account_id,
-        "before": before,
-        "limit": limit,
-        "action": action,
-        "subject": subject,
-        "actor": actor,
-    }
+    names = {"account_id": account_id, "before": before, "limit": limit, **asdict(wanted)}
     return await executor.fetch_all(_SQL["page"], names, row=Line)

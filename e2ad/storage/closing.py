@@ -1,6 +1,7 @@
 """Closing an account and deleting all that it owns, in steps that are short whatever it has.
 
-What an account owns refers to it, so its row goes last and takes with it whatever is not named here.
+What an account owns refers to it, so its row goes last and takes with it whatever is not named here; all but the
+audit log, which stays for a while.
 """
 
 from collections.abc import Sequence
@@ -38,9 +39,9 @@ BATCHES: Final = {
     "idempotency_keys": 2000,
     "metrics_hours": 5000,
     "metrics_days": 5000,
+    "queue_hours": 5000,
     "agent_unsubscribe_tokens": 5000,
     "agents": 10,
-    "audit_log": 5000,
 }
 """Tables that may be large, in the order in which they are emptied, and how many rows a step deletes.
 
@@ -56,9 +57,10 @@ class Heir:
     account_id: str
 
 
-async def lock(transaction: Executor, account_id: str) -> bool:
-    """Whether the account is there and not closed; nobody else closes it until the transaction ends."""
-    return await transaction.fetch_value(_SQL["lock"], {"account_id": account_id}) is not None
+async def lock(transaction: Executor, account_id: str) -> str | None:
+    """Whose account it is, if it is there and not closed; nobody else closes it until the transaction ends."""
+    email: str | None = await transaction.fetch_value(_SQL["lock"], {"account_id": account_id})
+    return email
 
 
 async def silence(transaction: Executor, account_id: str) -> bool:

@@ -54,6 +54,8 @@ class Recorded:
         result: `again` is due in `wait_seconds`; `put_off` too, without having used an attempt;
             `put_back` is due at once, as if it had not been claimed; `given_up` has failed
             without having used the attempt.
+        age_seconds: how long ago the attempt began.
+        took_seconds: how long it lasted.
     """
 
     account_id: str
@@ -64,6 +66,8 @@ class Recorded:
     status_code: int | None = None
     error: str | None = None
     excerpt: str | None = None
+    age_seconds: float = 0.0
+    took_seconds: float = 0.0
 
 
 @frozen
@@ -118,7 +122,7 @@ async def next_due_seconds(executor: Executor) -> float | None:
 
 
 async def record(executor: Executor, outcomes: Sequence[Recorded]) -> int:
-    """Write outcomes in one statement; how many rows took them."""
+    """Write outcomes, and the attempts that they end, in one statement; how many rows took them."""
     rows = await executor.fetch_all(
         _SQL["record"],
         {
@@ -130,6 +134,8 @@ async def record(executor: Executor, outcomes: Sequence[Recorded]) -> int:
             "status_codes": integers(o.status_code for o in outcomes),
             "errors": texts(o.error for o in outcomes),
             "excerpts": texts(o.excerpt or None for o in outcomes),
+            "ages": floats(o.age_seconds for o in outcomes),
+            "took": integers(round(1000 * o.took_seconds) for o in outcomes),
         },
     )
     return len(rows)
@@ -195,27 +201,36 @@ def carried_message(row: Mapping[str, Any], *, id_column: str = "found_message_i
     )
 
 
+def _endpoint(kind: DeliveryKind, row: Mapping[str, Any]) -> Endpoint:
+    match kind:
+        case DeliveryKind.WEBHOOK:
+            secrets = (row["sealed_secret"], row["sealed_previous_secret"])
+            return Endpoint(
+                url=row["webhook_url"] or "",
+                exists=row["webhook_id"] is not None,
+                enabled=bool(row["enabled"]),
+                surface=Surface(row["surface"] or "v1"),
+                sealed_secrets=tuple(secret for secret in secrets if secret is not None),
+            )
+        case DeliveryKind.AGENT:
+            return Endpoint(
+                url=row["agent_url"] or "", exists=row["agent"] is not None, enabled=row["agent_mode"] == "cloud"
+            )
+        case DeliveryKind.URL:
+            secret = row["sealed_replay_secret"]
+            return Endpoint(
+                url=row["replay_url"] or "", exists=secret is not None, sealed_secrets=(secret,) if secret else ()
+            )
+
+
 def _attempt(row: Mapping[str, Any]) -> Attempt:
     kind = DeliveryKind(row["kind"])
-    if kind is DeliveryKind.WEBHOOK:
-        secrets = (row["sealed_secret"], row["sealed_previous_secret"])
-        endpoint = Endpoint(
-            url=row["webhook_url"] or "",
-            exists=row["webhook_id"] is not None,
-            enabled=bool(row["enabled"]),
-            surface=Surface(row["surface"] or "v1"),
-            sealed_secrets=tuple(secret for secret in secrets if secret is not None),
-        )
-    else:
-        endpoint = Endpoint(
-            url=row["agent_url"] or "", exists=row["agent"] is not None, enabled=row["agent_mode"] == "cloud"
-        )
     return Attempt(
         account_id=row["account_id"],
         id=row["id"],
         kind=kind,
         endpoint_key=row["endpoint_key"],
-        endpoint=endpoint,
+        endpoint=_endpoint(kind, row),
         event_id=row["event_id"],
         event_type=row["event_type"],
         body=row["body"],
@@ -226,4 +241,5 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         message=carried_message(row),
         signing_secret_id=row["signing_secret_id"],
         sealed_signing_secret=row["sealed_signing_secret"],
+        is_cancelled=row["is_cancelled"],
     )

@@ -23,6 +23,7 @@ __all__ = [
     "pushed",
     "rows",
     "threads",
+    "with_mail",
 ]
 
 _SQL = load("desk")
@@ -144,6 +145,12 @@ async def threads(
         # One agent or all of them are two plans.
         prepare=False,
     )
+
+
+async def with_mail(executor: Executor, account_id: str, emails: Sequence[str], *, deleted: bool) -> set[str]:
+    """Those of the inboxes that have mail, in the trash or outside of it."""
+    key = {"account_id": account_id, "emails": list(emails), "deleted": deleted}
+    return {row["email"] for row in await executor.fetch_all(_SQL["with_mail"], key)}
 
 
 async def rows(executor: Executor, account_id: str, ids: Sequence[str]) -> dict[str, Row]:

@@ -185,19 +185,19 @@ async def claim(
     await executor.execute(_SQL["drop_keys"], {"domain": domain})
 
 
-async def displace(executor: Executor, account_id: str, domain: str, displaced: Sequence[str]) -> int:
+async def displace(executor: Executor, account_id: str, domain: str, displaced: Sequence[str]) -> dict[str, list[str]]:
     """Remove the claims that made room for the account's `domain`, which has been claimed before.
 
     Agents on them go to the trash and hang on `domain` from now on, until their time there is over.
 
     Returns:
-        How many agents that were.
+        Which agents those were, by account.
     """
     names = texts(displaced)
     params = {"account_id": account_id, "domain": domain, "displaced": names}
-    agents: int = await executor.fetch_value(_SQL["displace"], params)
+    agents = await executor.fetch_all(_SQL["displace"], params)
     await executor.fetch_value(_SQL["drop"], {"domain": domain, "displaced": names})
-    return agents
+    return {row["account_id"]: row["emails"] for row in agents}
 
 
 async def renew(executor: Executor, account_id: str, domain: str, claim_expires_at: datetime) -> None:

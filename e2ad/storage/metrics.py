@@ -19,7 +19,7 @@ what a count of everything would say, mail that was purged not included:
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from attrs import frozen
 
@@ -90,11 +90,12 @@ async def facts(
     by_day: bool = False,
     agents: int = 0,
     by_hour: bool = False,
+    unit: Literal["day", "hour"] = "day",
 ) -> list[Fact]:
     """The facts of an account, or of one live agent.
 
     Args:
-        by_day: those of each day besides.
+        by_day: those of each day besides, or of what `unit` says.
         agents: those of as many agents besides, of the busiest.
         by_hour: only those of each hour and agent, counted from the messages.
     """
@@ -109,6 +110,7 @@ async def facts(
             "by_agent": agents > 0,
             "agents": agents,
             "by_hour": by_hour,
+            "unit": unit,
         },
         row=Fact,
         # Planned for each window: only that says whether much is read or little.

@@ -11,6 +11,7 @@ from e2ad.storage.sql import load
 
 __all__ = [
     "TrashedAgent",
+    "drop_audit",
     "drop_deliveries",
     "drop_events",
     "drop_intake_keys",
@@ -54,6 +55,11 @@ async def drop_deliveries(executor: Executor, days: int, batch: int) -> int:
 async def drop_intake_keys(executor: Executor, hours: int, batch: int) -> int:
     """Delete what was kept to recognise a repeated mail."""
     return await executor.execute(_SQL["drop_intake_keys"], {"hours": hours, "batch": batch})
+
+
+async def drop_audit(executor: Executor, days: int) -> int:
+    """Delete the audit log of one account that was deleted longer ago; how many rows, 0 where there is none."""
+    return await executor.execute(_SQL["drop_audit"], {"days": days})
 
 
 async def drop_notices(executor: Executor, days: int, batch: int) -> int:

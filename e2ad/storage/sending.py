@@ -16,7 +16,7 @@ from psycopg import errors
 
 from e2ad.core.address import without_tag
 from e2ad.core.compose import Composed
-from e2ad.core.outbound import Draft, SentAs
+from e2ad.core.outbound import Draft, MessageType, SentAs
 from e2ad.core.protection import Protection
 from e2ad.core.threads import message_id_key
 from e2ad.storage.adaptation import texts
@@ -310,6 +310,7 @@ def _of_draft(draft: Draft) -> dict[str, Any]:
     return {
         "agent_email": draft.agent_email,
         "message_type": draft.kind.value,
+        "forwarded_id": draft.parent_id if draft.kind is MessageType.FORWARD else None,
         "to": _json(draft.to),
         "cc": _json(draft.cc),
         "bcc": _json(draft.bcc),

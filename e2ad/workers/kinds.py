@@ -15,9 +15,21 @@ from e2ad.config import Config
 from e2ad.core.audit import SYSTEM
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway import audit, domain_sweeps, engagements
-from e2ad.gateway.closing import Closing
+from e2ad.gateway.closing import KEPT_DAYS, Closing
 from e2ad.gateway.domain_checks import CheckSettings, DnsRecords, DomainChecks
-from e2ad.storage import agents, deliveries, feedback, idempotency, limits, metrics, oauth, retention, sessions, sign_in
+from e2ad.storage import (
+    agents,
+    deliveries,
+    feedback,
+    idempotency,
+    limits,
+    metrics,
+    oauth,
+    operations,
+    retention,
+    sessions,
+    sign_in,
+)
 from e2ad.storage.pool import Database
 
 __all__ = ["BATCH", "Sweep", "table"]
@@ -36,6 +48,8 @@ DUE_BATCH: Final = 200
 STATISTICS_SECONDS: Final = 5.0
 CLOSED_SECONDS: Final = 300.0
 METRICS_SECONDS: Final = 60.0
+QUEUES_SECONDS: Final = 60.0
+QUEUE_DAYS: Final = 31
 ACCOUNT_IDLE_SECONDS: Final = 600.0
 """After so long the request that closed an account does not delete it any more."""
 
@@ -83,9 +97,6 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
     async def purge_agents(database: Database, batch: int) -> int:
         return await _purge_agents(database, keep.trash_days, batch)
 
-    async def expire_claims(database: Database, batch: int) -> int:
-        return await domain_sweeps.expire(database, batch)
-
     async def recheck_domains(database: Database, batch: int) -> int:
         assert dns is not None
         return await domain_sweeps.recheck(DomainChecks(database, dns, CheckSettings.of(config)), batch)
@@ -98,16 +109,18 @@ def table(config: Config, dns: DnsRecords | None = None) -> tuple[Sweep, ...]:
     hour = 3600.0
     return (
         *looks,
-        Sweep("domain_claims", config.domains.sweep_seconds, 60.0, expire_claims),
+        Sweep("domain_claims", config.domains.sweep_seconds, 60.0, domain_sweeps.expire),
         Sweep("failing_webhooks", config.webhooks.sweep_seconds, 60.0, _disable_failing),
         Sweep("contacts_due", config.outreach.sweep_seconds, 120.0, _announcing(config.features.outbox), at_start=True),
         Sweep("webhook_secrets", config.webhooks.sweep_seconds, 30.0, _clear_secrets),
         Sweep("statistics", STATISTICS_SECONDS, 60.0, _keep_statistics),
         Sweep("metrics", METRICS_SECONDS, 30.0, _count_hours, at_start=True),
+        Sweep("queues", QUEUES_SECONDS, 30.0, _look_at_queues, at_start=True),
         Sweep("events", hour, 300.0, drop_events),
         Sweep("deliveries", hour, 300.0, drop_deliveries),
         Sweep("provider_events", hour, 60.0, drop_provider_events),
         Sweep("notices", hour, 300.0, drop_notices),
+        Sweep("audit", hour, 300.0, _drop_audit),
         Sweep("drafts", hour, 300.0, drop_revisions),
         Sweep("intake_keys", hour, 300.0, _drop_intake_keys),
         Sweep("idempotency_keys", hour, 60.0, _drop_idempotency_keys),
@@ -153,9 +166,19 @@ async def _count_hours(database: Database, batch: int) -> int:
     return batch if await metrics.count_hours(database) else 0
 
 
+async def _look_at_queues(database: Database, batch: int) -> int:
+    await operations.look(database)
+    await operations.forget(database, QUEUE_DAYS)
+    return 0
+
+
 async def _clear_secrets(database: Database, batch: int) -> int:
     # Of as many rows as there were rotations in the last day: no batches needed.
     return min(batch - 1, await deliveries.clear_old_secrets(database))
+
+
+async def _drop_audit(database: Database, batch: int) -> int:
+    return batch if await retention.drop_audit(database, KEPT_DAYS) else 0
 
 
 async def _drop_intake_keys(database: Database, batch: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from e2ad import maillog
-from e2ad.core.delivery import Attempt, Deferred, Delivered, Gone, Outcome, PutBack, PutOff, Refused
+from e2ad.core.delivery import Attempt, Deferred, Delivered, DeliveryKind, Gone, Outcome, PutBack, PutOff, Refused
 from e2ad.core.retry import DISABLED_WAIT_SECONDS, DISABLED_WAITS, next_wait_seconds
 from e2ad.storage.deliveries import Recorded, Result
 
@@ -18,7 +18,8 @@ def decide(attempt: Attempt, outcome: Outcome, schedule: Sequence[float], jitter
     """The row that an outcome becomes.
 
     Args:
-        schedule: seconds to wait after each failed attempt.
+        schedule: seconds to wait after each failed attempt. A URL that a replay names is tried once: a person looks
+            at the answer.
         jitter: from 0 up to 1, fresh for each wait.
     """
     account_id, delivery_id, number = attempt.account_id, attempt.id, attempt.number
@@ -36,7 +37,8 @@ def decide(attempt: Attempt, outcome: Outcome, schedule: Sequence[float], jitter
                 return Recorded(account_id, delivery_id, number, "given_up", 0.0, None, reason)
             return Recorded(account_id, delivery_id, number, "put_off", DISABLED_WAIT_SECONDS, None, reason)
         case Deferred(reason, status_code, retry_after_seconds, excerpt):
-            wait = next_wait_seconds(number, schedule, jitter(), retry_after_seconds)
+            waits = () if attempt.kind is DeliveryKind.URL else schedule
+            wait = next_wait_seconds(number, waits, jitter(), retry_after_seconds)
             result: Result = "failed" if wait is None else "again"
             return Recorded(account_id, delivery_id, number, result, wait or 0.0, status_code, reason, excerpt)
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 import trio
+from attrs import evolve, frozen
 
 from e2ad import maillog
 from e2ad.core.delivery import (
@@ -78,6 +79,16 @@ class Attempter(Protocol):
         """Try once and say how it went."""
 
 
+@frozen
+class _Ended:
+    """An attempt that is over; the times are of Trio's clock."""
+
+    attempt: Attempt
+    outcome: Outcome
+    begun_at: float
+    ended_at: float
+
+
 class Runner:
     """The delivery worker of one process.
 
@@ -107,10 +118,10 @@ class Runner:
         self._claimed_at = 0.0
         self._due_at = 0.0
         self._left_behind = False
-        self._outcomes: Recording[tuple[Attempt, Outcome]] = Recording(
+        self._outcomes: Recording[_Ended] = Recording(
             "deliveries",
             self._record,
-            id_of=lambda outcome: outcome[0].id,
+            id_of=lambda ended: ended.attempt.id,
             batch=RECORD_BATCH,
             last_seconds=RECORD_SECONDS,
             written=self._switch_off_gone,
@@ -240,7 +251,8 @@ class Runner:
             nursery.start_soon(self._attempt, lane, claimed, nursery)
 
     def _hand_back(self, attempts: Sequence[Attempt]) -> None:
-        self._outcomes.add(*((attempt, PutBack()) for attempt in attempts))
+        now = trio.current_time()
+        self._outcomes.add(*(_Ended(attempt, PutBack(), now, now) for attempt in attempts))
 
     async def _attempt(self, lane: Lane, claimed: Claimed, nursery: trio.Nursery) -> None:
         attempt = claimed.attempt
@@ -258,8 +270,9 @@ class Runner:
             self._lanes.done(lane)
         now = trio.current_time()
         lane.finished(now - begun_at)
-        self._judge(lane, outcome, now)
-        self._outcomes.add((attempt, outcome))
+        if attempt.kind is not DeliveryKind.URL:  # a person waits for its answers, whatever they are
+            self._judge(lane, outcome, now)
+        self._outcomes.add(_Ended(attempt, outcome, begun_at, now))
         self._start(nursery)
         if (self._left_behind or lane.saturated) and lane.held <= self._settings.per_endpoint // 2:
             self._claim_by(now)
@@ -275,22 +288,28 @@ class Runner:
             case Refused() | PutOff() | PutBack():
                 pass
 
-    async def _record(self, batch: Sequence[tuple[Attempt, Outcome]]) -> None:
+    async def _record(self, batch: Sequence[_Ended]) -> None:
+        schedule, now = self._settings.retry_schedule_seconds, trio.current_time()
         records = [
-            decide(attempt, outcome, self._settings.retry_schedule_seconds, self._jitter) for attempt, outcome in batch
+            evolve(
+                decide(one.attempt, one.outcome, schedule, self._jitter),
+                age_seconds=now - one.begun_at,
+                took_seconds=one.ended_at - one.begun_at,
+            )
+            for one in batch
         ]
         await deliveries.record(self._executor, records)
         # There is room again, perhaps for a claim that is overdue.
         self._wake.set()
-        for (attempt, outcome), record in zip(batch, records, strict=True):
+        for one, record in zip(batch, records, strict=True):
             if record.result in ("again", "put_back", "put_off"):
                 self._note_due(record.wait_seconds)
-            tell(attempt, outcome, record)
+            tell(one.attempt, one.outcome, record)
 
-    async def _switch_off_gone(self, batch: Sequence[tuple[Attempt, Outcome]]) -> None:
-        for attempt, outcome in batch:
-            if isinstance(outcome, Gone) and attempt.kind is DeliveryKind.WEBHOOK:
-                await self._switch_off(attempt)
+    async def _switch_off_gone(self, batch: Sequence[_Ended]) -> None:
+        for one in batch:
+            if isinstance(one.outcome, Gone) and one.attempt.kind is DeliveryKind.WEBHOOK:
+                await self._switch_off(one.attempt)
 
     async def _switch_off(self, attempt: Attempt) -> None:
         reason = "the endpoint answered 410 Gone"

@@ -133,7 +133,7 @@ begin
     if tg_op in ('INSERT', 'UPDATE') and tg_table_name = 'audit_heads' and pg_trigger_depth() > 1 then
         return new;
     end if;
-    -- An account that is closed is deleted with all that it has (gateway.closing): that is the only way out.
+    -- The log of an account that was deleted goes some time after it (gateway.closing): that is the only way out.
     if tg_op = 'DELETE' and not exists (select from accounts where id = old.account_id and closed_at is null) then
         return old;
     end if;
@@ -145,3 +145,76 @@ create trigger audit_refuse before update or delete on audit_log for each row ex
 create trigger audit_refuse_truncate before truncate on audit_log for each statement execute function audit_refuse();
 create trigger audit_refuse before insert or update or delete on audit_heads for each row execute function audit_refuse();
 create trigger audit_refuse_truncate before truncate on audit_heads for each statement execute function audit_refuse();
+
+-- Every attempt at a delivery with its answer, and what people asked to be sent again.
+
+create table delivery_attempts (
+    account_id text not null,
+    delivery_id text not null,
+    number integer not null,
+    at timestamptz not null,
+    took integer not null check (took >= 0),
+    status_code integer,
+    error text,
+    response_excerpt text,
+    primary key (account_id, delivery_id, number),
+    foreign key (account_id, delivery_id) references deliveries (account_id, id) on delete cascade
+);
+comment on column delivery_attempts.number is 'as counted by its delivery; one that is missing ended with the process that made it';
+comment on column delivery_attempts.took is 'milliseconds until the answer was read, or until there was none';
+
+create table replays (
+    account_id text not null references accounts (id) on delete cascade,
+    id text not null,
+    created_at timestamptz not null default now(),
+    target text not null check (target in ('endpoints', 'webhook', 'url')),
+    endpoint text check ((endpoint is not null) = (target = 'webhook')),
+    url text check ((url is not null) = (target = 'url')),
+    sealed_secret bytea check ((sealed_secret is not null) = (target = 'url')),
+    filter jsonb not null,
+    events integer not null,
+    deliveries integer not null,
+    cancelled_at timestamptz,
+    primary key (account_id, id)
+);
+comment on table replays is 'events that are sent again by one wish; its deliveries carry its id and say how far it is';
+comment on column replays.filter is 'which events were asked for; those that matched then have the deliveries';
+create index replays_by_time on replays (account_id, created_at desc, id desc);
+
+alter table deliveries
+    drop constraint deliveries_kind_check,
+    add constraint deliveries_kind_check check (kind in ('webhook', 'agent', 'url'));
+comment on column deliveries.endpoint is 'kind webhook: the webhook''s id; kind agent: the agent''s address, whose own URL it is; kind url: the account, whose replays share one place in the queue; the replay names the URL';
+create index deliveries_by_replay on deliveries (account_id, replay_id, id) where replay_id is not null;
+create index deliveries_failed on deliveries (account_id, created_at) include (endpoint) where status = 'failed';
+
+-- How the deployment is doing: which processes run, and how deep the queues were.
+
+create table processes (
+    id text primary key,
+    host text not null,
+    pid integer not null,
+    version text not null,
+    roles text[] not null,
+    tasks jsonb not null default '[]',
+    started_at timestamptz not null default now(),
+    seen_at timestamptz not null default now()
+);
+comment on table processes is 'Each process says from time to time that it lives; a row that nobody renews is deleted by the others';
+comment on column processes.tasks is 'its supervised tasks: name, how often each was started again, and whether it runs';
+
+create table queue_hours (
+    account_id text not null references accounts (id) on delete cascade,
+    hour timestamptz not null,
+    queue text not null,
+    most bigint not null check (most > 0),
+    primary key (account_id, hour, queue)
+);
+comment on table queue_hours is 'How many waited at most, of what was looked at each minute of an hour; no row: none did';
+create index queue_hours_by_age on queue_hours (hour);
+
+alter table messages add column forwarded_id text;
+comment on column messages.forwarded_id is 'of a mail out: the mail that it hands on';
+
+-- Holds that have ended, the last decided first: what people look back at.
+create index holds_decided on holds (account_id, decided_at desc, message_id desc) where decided_at is not null;

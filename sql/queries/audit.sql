@@ -4,6 +4,13 @@ values (
     %(account_id)s, %(at)s, %(actor_kind)s, %(actor)s, %(action)s, %(subject)s, %(evidence)s::json
 );
 
+-- append_if_there: the same for somebody else's account, which may be closed or go at this moment
+with there as (
+    select id from accounts where id = %(account_id)s and closed_at is null for key share
+)
+insert into audit_log (account_id, at, actor_kind, actor, action, subject, evidence)
+select id, %(at)s, %(actor_kind)s, %(actor)s, %(action)s, %(subject)s, %(evidence)s::json from there;
+
 -- alone: held until the end of a transaction that appends to the logs of more than one account
 select pg_advisory_xact_lock(hashtextextended('e2ad audit', 0));
 
@@ -34,7 +41,7 @@ select account_id from audit_heads where account_id = %(wanted)s
 union
 (select account_id from audit_log where account_id = %(wanted)s limit 1);
 
--- page: an account's rows, newest first, of one action, about one subject or by one actor where that is asked
+-- page: an account's rows, newest first, of one action, subject, actor, kind of actor and time where that is asked
 select account_id, number, at, actor_kind, actor, action, subject, evidence, previous, digest
 from audit_log
 where account_id = %(account_id)s
@@ -42,5 +49,8 @@ where account_id = %(account_id)s
     and (%(action)s::text is null or action = %(action)s)
     and (%(subject)s::text is null or subject = %(subject)s)
     and (%(actor)s::text is null or actor = %(actor)s)
+    and (%(actor_kind)s::text is null or actor_kind = %(actor_kind)s)
+    and (%(since)s::timestamptz is null or at >= %(since)s)
+    and (%(until)s::timestamptz is null or at < %(until)s)
 order by number desc
 limit %(limit)s;

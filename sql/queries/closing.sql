@@ -1,5 +1,5 @@
 -- lock: the account, kept from whoever else closes it, until the transaction ends
-select id from accounts where id = %(account_id)s and closed_at is null for update;
+select email from accounts where id = %(account_id)s and closed_at is null for update;
 
 -- halt: what waits to be sent is not sent any more
 update submissions set next_attempt_at = null
@@ -28,6 +28,8 @@ with keys as (
     delete from oauth_grants where account_id = %(account_id)s
 ), hooks as (
     delete from webhooks where account_id = %(account_id)s returning 1
+), repeated as (
+    delete from replays where account_id = %(account_id)s
 ), letters as (
     delete from notices where account_id = %(account_id)s
 ), trashed as (
@@ -91,6 +93,10 @@ delete from metrics_hours where account_id = %(account_id)s and (agent_email, ho
 delete from metrics_days where account_id = %(account_id)s and (day, agent_email, direction) in (
     select day, agent_email, direction from metrics_days where account_id = %(account_id)s limit %(batch)s);
 
+-- queue_hours: a batch of hours in which something waited
+delete from queue_hours where account_id = %(account_id)s and (hour, queue) in (
+    select hour, queue from queue_hours where account_id = %(account_id)s limit %(batch)s);
+
 -- idempotency_keys: a batch of stored answers
 delete from idempotency_keys where account_id = %(account_id)s and key = any(array(
     select key from idempotency_keys where account_id = %(account_id)s limit %(batch)s));
@@ -102,10 +108,6 @@ delete from unsubscribe_tokens where account_id = %(account_id)s and token_sha25
 -- agents: a batch of agents, which have no mail any more but what came in behind the last batch of it
 delete from agents where account_id = %(account_id)s and email = any(array(
     select email from agents where account_id = %(account_id)s limit %(batch)s));
-
--- audit_log: a batch of what was decided, which only a closed account lets go of
-delete from audit_log where account_id = %(account_id)s and number = any(array(
-    select number from audit_log where account_id = %(account_id)s limit %(batch)s));
 
 -- heirs: domains that trashed agents of others hang on, and whose they become
 select distinct on (d.domain) d.domain, a.account_id
@@ -145,8 +147,6 @@ with limits as (
     delete from suppressions where account_id = %(account_id)s returning agent_email
 ), texts as (
     delete from templates where account_id = %(account_id)s returning 1
-), unchained as (
-    delete from audit_heads where account_id = %(account_id)s
 ), gone as (
     delete from accounts where id = %(account_id)s returning id
 )

@@ -36,8 +36,10 @@ select
     m.verified, m.entity_type, m.domain_check, m.delegation, m.content_sha256, m.size_bytes,
     c.raw,
     s.id as signing_secret_id, s.sealed_secret as sealed_signing_secret,
+    p.url as replay_url, p.sealed_secret as sealed_replay_secret, p.cancelled_at is not null as is_cancelled,
     (select count(*) from due) as seen
 from claimed d
+left join replays p on p.account_id = d.account_id and p.id = d.replay_id
 left join webhooks w on d.kind = 'webhook' and w.account_id = d.account_id and w.id = d.endpoint
 left join agents a
     on d.kind = 'agent' and a.email = d.endpoint and a.account_id = d.account_id and a.deleted_at is null
@@ -61,14 +63,16 @@ select extract(epoch from min(next_attempt_at) - now())::float8
 from deliveries
 where status = 'pending' and next_attempt_at > now();
 
--- record: write the outcomes of a batch of attempts
+-- record: write the outcomes of a batch of attempts, and each attempt that was made
 -- A success is a fact whoever claimed the row since; any other outcome counts only for the newest attempt.
 with outcomes as (
-    select *
+    -- Of two attempts of one delivery, such as one that ended while the database was away and the next, one decides.
+    select *,
+        row_number() over (partition by account_id, id order by outcome = 'delivered' desc, number desc) = 1 as decides
     from unnest(
         %(account_ids)b::text[], %(ids)b::text[], %(numbers)b::int[], %(outcomes)b::text[], %(wait_seconds)b::float8[],
-        %(status_codes)b::int[], %(errors)b::text[], %(excerpts)b::text[]
-    ) as o (account_id, id, number, outcome, wait_seconds, status_code, error, excerpt)
+        %(status_codes)b::int[], %(errors)b::text[], %(excerpts)b::text[], %(ages)b::float8[], %(took)b::int[]
+    ) as o (account_id, id, number, outcome, wait_seconds, status_code, error, excerpt, age, took)
 ), recorded as (
     update deliveries d
     set status = case
@@ -86,9 +90,34 @@ with outcomes as (
         last_error = case when o.outcome = 'put_back' then d.last_error else o.error end,
         response_excerpt = case when o.outcome = 'put_back' then d.response_excerpt else o.excerpt end
     from outcomes o
-    where d.account_id = o.account_id and d.id = o.id and d.status = 'pending'
+    where o.decides and d.account_id = o.account_id and d.id = o.id and d.status = 'pending'
         and (d.attempts = o.number or o.outcome = 'delivered')
-    returning d.account_id, d.id, d.endpoint, d.kind, d.status
+    returning d.account_id, d.id, d.endpoint, d.kind, d.status, o.number, o.outcome, o.status_code, o.error, o.excerpt,
+        o.age, o.took
+), uncounted as (
+    -- It came too late to decide anything, and was made all the same. The lock keeps the row it refers to.
+    select o.account_id, o.id, o.number, o.outcome, o.status_code, o.error, o.excerpt, o.age, o.took
+    from outcomes o
+    join deliveries d on d.account_id = o.account_id and d.id = o.id
+    where o.decides and not (d.status = 'pending' and (d.attempts = o.number or o.outcome = 'delivered'))
+    for key share of d
+), logged as (
+    insert into delivery_attempts (account_id, delivery_id, number, at, took, status_code, error, response_excerpt)
+    select account_id, id, number, now() - make_interval(secs => age), took, status_code, error, excerpt
+    from (
+        select account_id, id, number, outcome, status_code, error, excerpt, age, took from recorded
+        union all
+        select account_id, id, number, outcome, status_code, error, excerpt, age, took from uncounted
+        union all
+        select account_id, id, number, outcome, status_code, error, excerpt, age, took
+        from outcomes o
+        where not o.decides and exists (
+            select
+            from (select account_id, id from recorded union all select account_id, id from uncounted) there
+            where there.account_id = o.account_id and there.id = o.id)
+    ) as made
+    where outcome not in ('put_off', 'put_back', 'given_up')
+    on conflict do nothing
 ), praised as (
     update webhooks w
     set last_delivered_at = now()

@@ -1,5 +1,5 @@
 -- counts: what the frame of every page says: unread mail, and mail that waits for review
--- Neither is counted further than a person reads.
+-- Neither is counted further than a person reads. The order has an inbox walked along its index, also an empty one.
 select
     (select count(*)
      from (
@@ -11,6 +11,7 @@ select
             where m.account_id = %(account_id)s and m.agent_email = a.email and m.unread and m.deleted_at is null
               and coalesce(m.review_status, '')
                   not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected')
+            order by m.created_at desc, m.id desc
             limit 100
         ) m
         where a.account_id = %(account_id)s and a.deleted_at is null
@@ -34,6 +35,7 @@ select a.email, a.name, a.agent_mode,
             where m.account_id = %(account_id)s and m.agent_email = a.email and m.unread and m.deleted_at is null
               and coalesce(m.review_status, '')
                   not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected')
+            order by m.created_at desc, m.id desc
             limit 100
         ) one) as unread
 from agents a
@@ -58,7 +60,8 @@ from (
             where o.account_id = %(account_id)s
               and o.agent_email = a.email
               and o.conversation_id = m.conversation_id
-              and o.deleted_at is null
+              -- Written so that no index of an inbox fits, which would be walked for each conversation.
+              and coalesce(o.deleted_at, '-infinity') = '-infinity'
               and (o.direction = 'outbound'
                    or coalesce(o.review_status, '')
                       not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
@@ -88,7 +91,7 @@ cross join lateral (
     where w.account_id = %(account_id)s
       and w.agent_email = newest.agent_email
       and w.conversation_id = newest.conversation_id
-      and w.deleted_at is null
+      and coalesce(w.deleted_at, '-infinity') = '-infinity'
       and (w.direction = 'outbound'
            or coalesce(w.review_status, '')
               not in ('pending_screening', 'pending_review', 'review_rejected', 'review_expired_rejected'))
@@ -101,11 +104,37 @@ left join lateral (
 ) s on true
 order by newest.created_at desc, newest.id desc;
 
+-- with_mail: which of these inboxes have any mail, in the trash or outside of it
+-- The newest of each is asked for, so that an inbox without any is seen to be empty at its index.
+select wanted.email
+from unnest(%(emails)s::text[]) as wanted (email)
+cross join lateral (
+    (
+        select
+        from messages m
+        where not %(deleted)s::boolean
+          and m.account_id = %(account_id)s and m.agent_email = wanted.email and m.deleted_at is null
+        order by m.created_at desc, m.id desc
+        limit 1
+    )
+    union all
+    (
+        select
+        from messages m
+        where %(deleted)s::boolean
+          and m.account_id = %(account_id)s and m.agent_email = wanted.email and m.deleted_at is not null
+        order by m.created_at desc, m.id desc
+        limit 1
+    )
+) newest;
+
 -- rows: what a list shows of messages that an operation has found, beside what that says
 select m.id, m.agent_email, m.sender_name, left(coalesce(m.new_text, m.body_text), 300) as snippet, m.verified,
        jsonb_array_length(m.attachments) as attachment_count
-from messages m
-where m.account_id = %(account_id)s and m.id = any(%(ids)s::text[]);
+from unnest(%(ids)s::text[]) as wanted (id)
+cross join lateral (
+    select * from messages m where m.account_id = %(account_id)s and m.id = wanted.id offset 0
+) m;
 
 -- noticed: what the gate and the scan noticed of a message, why it was held, and how that ended
 select h.reason, h.decided_at, h.decided_via, h.rejection_reason, m.bcc_addresses, m.review_expires_at,
@@ -128,9 +157,15 @@ where m.account_id = %(account_id)s and m.id = %(id)s and m.agent_email || '' = 
 -- pushed: the deliveries of a message's events to webhooks and to the agent's own URL, oldest first
 select d.id, d.endpoint, d.kind, d.event_type, d.status, d.attempts, d.created_at, d.last_attempt_at,
        d.next_attempt_at, d.last_status_code, d.last_error, coalesce(w.url, '') as url
-from events e
-join deliveries d on d.account_id = e.account_id and d.event_id = e.id
+from (
+    select id from events where account_id = %(account_id)s and message_id = %(message_id)s offset 0
+) e
+cross join lateral (
+    -- Each arm has an index of its own.
+    select * from deliveries where account_id = %(account_id)s and event_id = e.id and replay_id is null
+    union all
+    select * from deliveries where account_id = %(account_id)s and event_id = e.id and replay_id is not null
+) d
 left join webhooks w on w.account_id = d.account_id and w.id = d.endpoint
-where e.account_id = %(account_id)s and e.message_id = %(message_id)s
 order by d.created_at, d.id
 limit %(limit)s;

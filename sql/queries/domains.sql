@@ -76,12 +76,14 @@ with moved as (
         assertion_version = nextval('assertion_versions'),
         catch_all = false
     where registered_domain = any(%(displaced)s::text[]) and account_id <> %(account_id)s
-    returning email
+    returning account_id, email
 ), told as (
     select pg_notify('e2ad_agents', '*') from (select from moved limit 1) first
 )
-select (select count(*) from moved)::int as agents
-where (select count(*) from told) >= 0;
+select account_id, array_agg(email order by email) as emails
+from moved
+where (select count(*) from told) >= 0
+group by account_id;
 
 -- drop: claims that lost their name
 with gone as (

@@ -167,13 +167,23 @@ new_transitions as (
     from (select *, (%(holds)b::text[])[place]::jsonb as hold from kept where review_status = 'pending_review') h
 ),
 joined_conversations as (
+    -- Of mail in alone it is ever asked, and whoever approves a draft has that and waits for mail in.
     update messages m
     set threaded = true
-    from (select distinct account_id, agent_email, conversation_id from kept where threaded) k
-    where m.account_id = k.account_id
-        and m.agent_email = k.agent_email
-        and m.conversation_id = k.conversation_id
-        and not m.threaded
+    from (
+        select i.account_id, i.id
+        from (select distinct account_id, agent_email, conversation_id from kept where threaded) k
+        join messages i
+            on i.account_id = k.account_id
+            and i.agent_email = k.agent_email
+            and i.conversation_id = k.conversation_id
+            and i.direction = 'inbound'
+            and not i.threaded
+        order by i.account_id, i.id
+        for no key update of i
+    ) i
+    where m.account_id = i.account_id and m.id = i.id and not m.threaded
+    returning m.id
 ),
 -- Behind the conversations: whoever releases a held mail has its message first and its sender then.
 counted as (
@@ -240,7 +250,12 @@ waiting as (
 ),
 new_usage as (
     insert into account_usage as u (account_id, storage_bytes)
-    select account_id, sum(size_bytes) from kept group by account_id order by account_id
+    select account_id, sum(size_bytes)
+    from kept
+    -- Behind the conversations: an answer on its way out has them first and counts then (sending.accept).
+    where (select count(*) from joined_conversations) >= 0
+    group by account_id
+    order by account_id
     on conflict (account_id) do update set storage_bytes = u.storage_bytes + excluded.storage_bytes
     returning account_id, storage_bytes
 ),

@@ -1,4 +1,4 @@
--- facts: what happened to the messages of a window, by reason code: in all, and by day and by agent where asked for
+-- facts: what happened to the messages of a window, by reason code: in all, and by day or hour and by agent where asked for
 -- A message has one agent and one hour, so that distinct messages of parts add up to those of the whole: whole hours that
 -- were counted come from metrics_hours, whole days of single agents from metrics_days, and the rest from the messages: the
 -- edges of the window, what is not counted yet, and what is stale. Mail in was accepted and authenticated: that is not in
@@ -58,7 +58,10 @@ with owned as materialized (
 ), told as materialized (
     select c.email, c.hour, c.direction, c.id, l.reason_code, count(*) as observations
     from cohort c
-    join lifecycle l on l.account_id = %(account_id)s and l.message_id = c.id
+    cross join lateral (
+        -- Looked up for each message, also where the planner expects more of them than there are.
+        select reason_code from lifecycle where account_id = %(account_id)s and message_id = c.id offset 0
+    ) l
     group by c.email, c.hour, c.direction, c.id, l.reason_code
 ), sent as (
     select email, hour, direction,
@@ -115,13 +118,18 @@ with owned as materialized (
     ) found
     group by email, hour, direction, code
 ), whole as materialized (
-    select date_trunc('day', hour, 'UTC') as at, direction, code, messages, observations from parts
+    select date_trunc(%(unit)s::text, hour, 'UTC') as at, direction, code, messages, observations from parts
     union all
-    select date_trunc('day', h.hour, 'UTC'), h.direction, c.code, c.messages, c.observations
-    from counted, metrics_hours h
+    select h.at, h.direction, c.code, c.messages, c.observations
+    from (
+        -- Once an hour and not once a code, of which there are many.
+        select date_trunc(%(unit)s::text, h.hour, 'UTC') as at, h.direction, h.codes, h.messages, h.observations
+        from counted, metrics_hours h
+        where h.account_id = %(account_id)s and h.agent_email = coalesce(%(agent_email)s::text, '')
+          and h.hour >= counted.first and h.hour < counted.last and h.hour not in (select hour from stale)
+        offset 0
+    ) h
     cross join lateral unnest(h.codes, h.messages, h.observations) as c (code, messages, observations)
-    where h.account_id = %(account_id)s and h.agent_email = coalesce(%(agent_email)s::text, '')
-      and h.hour >= counted.first and h.hour < counted.last and h.hour not in (select hour from stale)
 ), beside_days as (
     select counted.first, least(days.first, counted.last) as last from counted, days
     union all

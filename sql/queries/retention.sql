@@ -10,7 +10,10 @@ using (
 ) old
 where e.account_id = old.account_id and e.id = old.id;
 
--- drop_deliveries: a batch of deliveries past their retention, whatever became of them
+-- drop_deliveries: a batch of deliveries past their retention with their attempts, and what asked for them
+with replayed as (
+    delete from replays where created_at < now() - make_interval(days => %(days)s::int)
+)
 delete from deliveries d
 using (
     select account_id, id from deliveries
@@ -27,6 +30,22 @@ using (
     limit %(batch)s::bigint
 ) old
 where k.account_id = old.account_id and k.agent_email = old.agent_email and k.key = old.key;
+
+-- drop_audit: the log of an account that was deleted so long ago; as a whole, for a part of it would look tampered with
+-- What somebody removed the account of by hand stays.
+with old as (
+    select h.account_id
+    from audit_heads h
+    where not exists (select from accounts a where a.id = h.account_id)
+        and exists (
+            select from audit_log l
+            where l.account_id = h.account_id and l.action = 'account.deleted'
+                and l.at < now() - make_interval(days => %(days)s))
+    limit 1
+), heads as (
+    delete from audit_heads h using old where h.account_id = old.account_id
+)
+delete from audit_log l using old where l.account_id = old.account_id;
 
 -- drop_notices: a batch of old mail of the deployment itself that nothing is to be done about any more
 delete from notices n

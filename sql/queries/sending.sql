@@ -98,7 +98,8 @@ new_message as (
         account_id, id, agent_email, direction, method, created_at, delivered_to, envelope_from, header_from,
         sender_name, to_addresses, cc_addresses, bcc_addresses, reply_to_addresses, subject, sent_at, message_id,
         message_id_key, reference_keys, conversation_id, threaded, body_text, body_html, attachments,
-        content_sha256, size_bytes, message_type, hops, flagged, flag_reason, entity_type, thread_id, thread_parent_id
+        content_sha256, size_bytes, message_type, hops, flagged, flag_reason, entity_type, thread_id, thread_parent_id,
+        forwarded_id
     )
     select
         %(account_id)s, %(id)s, live.email, 'outbound', %(method)s, %(at)s, %(delivered_to)s, %(envelope_from)s,
@@ -112,7 +113,7 @@ new_message as (
         ),
         %(text)s, %(html)s, %(attachments)s::jsonb, %(sha256)s, %(size_bytes)s, %(message_type)s,
         %(hops)s, %(flag_reason)s::text is not null, %(flag_reason)s, 'agent',
-        coalesce((select thread_id from adopted), %(thread_id)s), %(thread_parent_id)s
+        coalesce((select thread_id from adopted), %(thread_id)s), %(thread_parent_id)s, %(forwarded_id)s
     from live
     on conflict (account_id, id) do update set
         method = excluded.method, delivered_to = excluded.delivered_to, envelope_from = excluded.envelope_from,
@@ -125,7 +126,8 @@ new_message as (
         attachments = excluded.attachments, content_sha256 = excluded.content_sha256,
         size_bytes = excluded.size_bytes, hops = excluded.hops,
         thread_id = coalesce(m.thread_id, excluded.thread_id),
-        thread_parent_id = coalesce(m.thread_parent_id, excluded.thread_parent_id)
+        thread_parent_id = coalesce(m.thread_parent_id, excluded.thread_parent_id),
+        forwarded_id = coalesce(m.forwarded_id, excluded.forwarded_id)
         where %(held)s
     returning m.account_id, m.id, m.created_at
 ),
@@ -174,13 +176,24 @@ new_mark as (
     where created_at < date_trunc('hour', now() - interval '5 minutes', 'UTC')
 ),
 joined_conversation as (
+    -- Mail in alone says whether it is in a conversation. What else waits for review is locked by whoever decides about
+    -- it, who comes here as well: of two who waited for each other's drafts none would get anywhere. In one order.
     update messages o
     set threaded = true
-    from new_message n
-    where %(continues)s
-        and o.account_id = n.account_id
-        and o.agent_email = %(agent_email)s
-        and o.conversation_id = %(conversation_id)s
+    from new_message n, (
+        select i.id
+        from messages i
+        where %(continues)s
+            and i.account_id = %(account_id)s
+            and i.agent_email = %(agent_email)s
+            and i.conversation_id = %(conversation_id)s
+            and i.direction = 'inbound'
+            and not i.threaded
+        order by i.id
+        for no key update
+    ) i
+    where o.account_id = n.account_id
+        and o.id = i.id
         and o.id <> n.id
         and o.id not in (select id from adopted)
         and not o.threaded

@@ -21,7 +21,7 @@ MOST = {
     "getAccountMetrics": 5,
     "exportAccount": 50,
     "deleteAccount": 30,
-    "registerDomain": 16,
+    "registerDomain": 17,
     "approveReview": 11,
     "rotateDomainKeys": 11,
     "resolveMessage": 10,
@@ -30,6 +30,7 @@ MOST = {
     "rejectReview": 8,
     "createAgent": 6,
     "editReview": 6,
+    "deleteDomain": 6,
     "deleteImportBatch": 6,
 }
 """Operations that need more than `USUAL` statements, and how many they may have."""

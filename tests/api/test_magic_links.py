@@ -1,5 +1,6 @@
 """Links of a mailed request: shown by GET, decided by POST, worth nothing for anything else."""
 
+import base64
 import hashlib
 import re
 import threading
@@ -110,6 +111,18 @@ async def test_get_shows_and_post_decides(desk: Client, prefix: str, name: str) 
     assert len(await rows(desk, "submissions")) == 1
 
 
+async def test_the_page_tells_what_a_decision_needs(desk: Client) -> None:
+    await hold(desk, cc=["eve@example.org"])
+    page = await get(desk, "/v1/approve", (await mailed(desk))["approve"])
+    for words in ("Every mail of this agent is reviewed", "6 days and 23 hours left", "then it is rejected"):
+        assert words in page.text, words
+    assert page.text.count("Never seen") == 2
+    (style,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"), [("", "magic-link rejection"), ("spam & more", "spam & more"), ("x" * 3000, "x" * 2000)]
 )
@@ -136,6 +149,8 @@ async def test_the_third_link_tells_how_else_to_decide(desk: Client, query: dict
     assert page.status == 200
     assert {key: page.headers[key] for key in HEADERS} == HEADERS
     assert f"<code>{shown}</code>" in page.text
+    onward = f"/dashboard/reviews/{query['id']}" if "0a" in shown else "/dashboard/reviews"
+    assert f'<a href="{onward}">' in page.text
     assert "<script" not in page.text
 
 

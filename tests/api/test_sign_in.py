@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
 import pytest
 from trio_websocket import WebSocketRequest
 
@@ -59,6 +60,25 @@ async def test_a_key_signs_in(browser: Browser, caller: Any, services: Any) -> N
     (row,) = await services.db.fetch_all("select token_sha256, key_id from sessions")
     assert bytes(row["token_sha256"]) == key_hash(browser.session)
     assert row["key_id"].startswith("apk_")
+
+
+@pytest.mark.parametrize("dashboard", [True, False])
+async def test_who_asked_for_nothing_else_lands_in_the_dashboard_where_there_is_one(
+    browser: Browser, caller: Any, services: Any, dashboard: bool
+) -> None:
+    services.config = attrs.evolve(
+        services.config, features=attrs.evolve(services.config.features, dashboard=dashboard)
+    )
+    answer = await browser.sign_in(caller.key)
+    assert answer.headers["location"] == LOGIN
+    page = (await browser.get(LOGIN)).text
+    assert "You are signed in" in page
+    assert ("url=/dashboard/" in page) is dashboard
+    assert ("Sign out" in page) is not dashboard
+    elsewhere = (await browser.get(f"{LOGIN}?next=/oauth2/authorize")).text
+    assert "url=/oauth2/authorize" in elsewhere
+    assert "dashboard" not in elsewhere
+    assert "url=" not in (await browser.get(f"{LOGIN}?again=1")).text
 
 
 async def test_the_cookie_is_secure_behind_https(browser: Browser, caller: Any, services: Any) -> None:

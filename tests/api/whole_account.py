@@ -75,6 +75,7 @@ def rows(received: str, sent: str, held: str) -> dict[str, dict[str, Any]]:
     """What the other factories do not write, parents before children."""
     draft = encode_draft(Draft(agent_email=AGENT, to=(OUTSIDER,), subject="Held", text="Shall I?"))
     now, grant, hook, event = EPOCH, new_id("grant_"), new_id("wh_"), new_id("evt_")
+    delivery = new_id("whd_")
     return {
         "signing_secrets": {"id": "wsec_1", "name": "n", "sealed_secret": b"sealed signing secret"},
         "intake_keys": {"agent_email": AGENT, "key": b"k", "message_id": received},
@@ -91,12 +92,14 @@ def rows(received: str, sent: str, held: str) -> dict[str, dict[str, Any]]:
             "envelope": f'{{"id":"{event}","data":{{}}}}',
         },
         "deliveries": {
-            "id": new_id("whd_"),
+            "id": delivery,
             "endpoint": hook,
             "kind": "webhook",
             "event_id": event,
             "event_type": "email.received",
         },
+        "delivery_attempts": {"delivery_id": delivery, "number": 1, "at": now, "took": 12, "status_code": 200},
+        "replays": {"id": new_id("rpl_"), "target": "endpoints", "filter": Jsonb({}), "events": 1, "deliveries": 1},
         "idempotency_keys": {"key": "k", "fingerprint": b"f"},
         "lifecycle": {"id": new_id("mlt_"), "message_id": sent, "reason_code": "acceptance.outbound_api"},
         "suppressions": {"agent_email": AGENT, "address": OUTSIDER, "source": "unsubscribe"},
@@ -136,6 +139,7 @@ def rows(received: str, sent: str, held: str) -> dict[str, dict[str, Any]]:
         "message_search": {"message_id": received, "document": "hello"},
         "search_queue": {"message_id": sent, "created_at": now},
         "metrics_progress": {"counted_until": now},
+        "queue_hours": {"hour": now, "queue": "outbound", "most": 1},
         "metrics_hours": {"agent_email": AGENT, "hour": now, "direction": "inbound", **COUNTS},
         "metrics_days": {"agent_email": AGENT, "day": now, "direction": "inbound", **COUNTS},
         "metrics_stale": {"hour": now},

@@ -17,6 +17,7 @@ from e2ad.core.events import rfc3339
 from e2ad.core.signing import event_id
 from e2ad.gateway.accounts import keep_shared_domain
 from e2ad.gateway.mint import new_id, now
+from e2ad.storage.adaptation import Jsonb
 from e2ad.storage.pool import Executor
 from tests import factories
 from tests.api.conftest import Answer, Client, make_agent
@@ -131,9 +132,16 @@ async def _pushed(client: Client, account_id: str, count: int, message_id: str) 
         times = {"created_at": now() - timedelta(minutes=number), "matched_endpoints": [webhook]}
         await factories.insert(db, "events", {**row, "envelope": envelope, **times})
     for number in range(count):
-        row = {"account_id": account_id, "id": new_id("whd_"), "endpoint": webhook, "kind": "webhook"}
+        row = {"account_id": account_id, "id": f"whd_{number}_{event}", "endpoint": webhook, "kind": "webhook"}
         more = {"event_type": "email.received", "status": "delivered", "event_id": event, "replay_id": str(number)}
         await factories.insert(db, "deliveries", row | more)
+    if count:
+        asked = {"target": "endpoints", "filter": Jsonb({}), "events": 1, "deliveries": 1}
+        await factories.insert(db, "replays", {"account_id": account_id, "id": f"rpl_{event}", **asked})
+        row = {"account_id": account_id, "endpoint": webhook, "kind": "webhook", "event_type": "email.received"}
+        again = {"id": f"whd_again_{event}", "replay_id": f"rpl_{event}"}
+        for more in ({"id": f"whd_{event}", "status": "delivered"}, again):
+            await factories.insert(db, "deliveries", row | {"event_id": event} | more)
     return webhook, event
 
 

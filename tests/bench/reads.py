@@ -30,7 +30,7 @@ from e2ad.core.sealing import KeyRing
 from e2ad.dev.postgres import open_server
 from e2ad.gateway.mint import now
 from e2ad.storage import metrics
-from e2ad.storage.connection import TrioConnection
+from e2ad.storage.connection import Limits, TrioConnection
 from e2ad.storage.migrations import migrate
 from e2ad.storage.pool import open_pool
 from e2ad.workers.indexing import Indexer
@@ -128,7 +128,7 @@ async def grow(dsn: str, world: World, count: int) -> None:
     values = {"agent": AGENT, "account": world.account_id, "webhook": world.webhook}
     text = (Path(__file__).parent / "grow.sql").read_text()
     text = text % ({name: f"'{value}'" for name, value in values.items()} | {"count": count})
-    connection = await TrioConnection.open(dsn)
+    connection = await TrioConnection.open(dsn, limits=Limits(statement_seconds=0))
     try:
         for statement in ("set statement_timeout = 0", "set session_replication_role = replica", text):
             await connection.command(statement.encode())

@@ -98,6 +98,7 @@ def test_nor_is_there_anything_where_it_is_put_together(parts: list[str]) -> Non
     ("markup", "kept"),
     [
         ("<p style='color: red'>Hi</p>", '<p style="color:red">Hi</p>'),
+        ("<p style='padding-bottom:1px;overflow-wrap:anywhere'>Hi</p>", "padding-bottom:1px;overflow-wrap:anywhere"),
         ("<b>Bold</b> <i>it</i>", "<b>Bold</b> <i>it</i>"),
         ("<table width=100><tr><td bgcolor='#fff'>x</td></tr></table>", 'bgcolor="#fff"'),
         ("<a href='mailto:a@b.example'>a</a>", 'href="mailto:a@b.example"'),
@@ -200,7 +201,7 @@ async def test_the_frame_has_a_policy_of_its_own(browser: Browser) -> None:
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert "https://a.example" not in answer.text
     page = (await browser.get(there + "?show=html")).text
-    assert "1 thing from elsewhere is blocked" in page
+    assert "1 remote resource is blocked" in page
     assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
     asked = await browser.get(there + "/html?images=1")
     assert "https://a.example/x.png" in asked.text

@@ -55,26 +55,38 @@ def test_recipient_and_reply_are_told() -> None:
 @pytest.mark.parametrize(
     ("given", "level", "words", "detail", "again"),
     [
-        ({}, "good", "Told to the webhook: email.received", "https://a.example/hook · 1 attempt · answered 200", False),
+        (
+            {},
+            "good",
+            "Delivered to the webhook: email.received",
+            "https://a.example/hook · 1 attempt · answered 200",
+            False,
+        ),
         (
             {"status": "failed", "attempts": 8, "last_status_code": 500, "last_error": "broke"},
             "bad",
-            "Could not be told",
+            "Could not be delivered",
             "8 attempts · answered 500 · broke",
             False,
         ),
         (
             {"status": "pending", "attempts": 2, "last_status_code": None, "last_error": "timeout"},
             "warn",
-            "Not told yet",
+            "Not delivered yet",
             "2 attempts · timeout",
             True,
         ),
-        ({"status": "pending", "attempts": 0, "last_attempt_at": None}, "warn", "Not told yet", "0 attempts", False),
+        (
+            {"status": "pending", "attempts": 0, "last_attempt_at": None},
+            "warn",
+            "Not delivered yet",
+            "0 attempts",
+            False,
+        ),
         (
             {"kind": "agent", "url": "", "endpoint": "bot@x.example"},
             "good",
-            "Told to the agent's own URL",
+            "Delivered to the agent's own URL",
             "bot@x.example",
             False,
         ),

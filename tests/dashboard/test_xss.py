@@ -5,7 +5,12 @@ import re
 
 import pytest
 
+from tests.api.conftest import Answer, make_caller
+from tests.api.world import populate
 from tests.dashboard.conftest import AGENT, Browser, mail, seen
+from tests.dashboard.places import ALSO, GETS, Around, filled, furnish, shown
+from tests.dashboard.poison import PAYLOADS as HOSTILE
+from tests.dashboard.poison import hostile_mail, poison
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -107,6 +112,54 @@ async def test_every_field_of_a_mail_is_text(browser: Browser, field: str) -> No
         "/dashboard/inbox?unread=1",
     ):
         check(await browser.get(path), where=f"{field} {path}")
+
+
+@pytest.fixture
+async def world(anybody: Browser) -> Around:
+    client = anybody.client
+    client.key = (caller := await make_caller(client.services.db)).key
+    found = await furnish(client.services.db, await populate(client, caller.account_id))
+    client.key = None
+    anybody.account_id, anybody.cookie = caller.account_id, await client.services.sessions.begin(caller.account_id)
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+async def test_every_page_takes_every_text_for_text(anybody: Browser, world: Around, number: int) -> None:
+    """Whatever stands in any text of the account, no page gets an element or an attribute of it."""
+    urls = [filled(path, world) for path in GETS] + ["/dashboard" + one(world) for one in ALSO]
+    before = {url: await anybody.get(url) for url in urls}
+    db, text = anybody.client.services.db, HOSTILE[number]
+    await poison(db, world, text)
+    sent = await hostile_mail(db, world, AGENT, text, 30)
+    there = f"/dashboard/inbox/{AGENT}/messages/{sent}"
+    wrong = []
+    for url in [*urls, *(there + part for part in ("", "?show=html", "/raw", "/reply", "/forward", "/html"))]:
+        answer = await anybody.get(url)
+        if answer.status >= 400 and not (url in before and answer.status == before[url].status):
+            wrong.append(f"{url}: {answer.status}")
+        wrong += [f"{url}: {one}" for one in brought(url, answer)]
+    assert wrong == []
+
+
+def brought(url: str, answer: Answer) -> list[str]:
+    """Elements and attributes of a page that none of our templates has, and addresses that are not ours."""
+    page = shown(f"http://test{url}", answer)
+    framed = url.partition("?")[0].endswith("/html") and answer.status == 200  # else it is a page of ours that says why
+    found = [f"inline {tag}" for tag in page.inline if not framed]
+    never = STRANGE - {"style", "img"} | {"form", "input", "link", "svg"} if framed else STRANGE
+    for tag, given in page.elements:
+        strange = [one for one in given if one.startswith(("on", "hx-on")) or one in ("srcdoc", "formaction")]
+        if strange or tag in never:
+            found.append(f"{tag} {given}")
+        if (given.get("hx-get") or "/dashboard").partition("?")[0] != url.partition("?")[0] and "hx-get" in given:
+            found.append(f"{tag} hx-get={given['hx-get']}")
+    others = [one for one in [*page.links, *page.loaded] if not one.startswith(("http://test/", "mailto:", "tel:"))]
+    return found + [one for one in others if not (framed and one.startswith(("https://", "http://")))]
+
+
+STRANGE = {"object", "embed", "base", "math", "mglyph", "style", "applet", "video", "audio", "img", "frame", "noscript"}
+"""Elements that no page of ours has; the mail's own page has a style of ours."""
 
 
 @pytest.mark.parametrize(

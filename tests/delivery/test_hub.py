@@ -165,6 +165,17 @@ async def joined(served: Served, count: int) -> None:
             await trio.sleep(0.005)
 
 
+async def test_who_listens_is_known(database: Database) -> None:
+    async with serving(database) as served:
+        assert not served.hub.listens(AGENT)
+        async with served.connect(), served.connect():
+            await joined(served, 2)
+            assert served.hub.listens(AGENT)
+            assert not served.hub.listens("other@agents.test")
+        await joined(served, 0)
+        assert not served.hub.listens(AGENT)
+
+
 async def close_of(socket: WebSocketConnection, seconds: float = 5.0) -> tuple[int, str | None]:
     with trio.fail_after(seconds):
         try:

@@ -107,8 +107,8 @@ async def test_the_statements_of_each_verb_are_few(registry: AgentRegistry, acco
     await count("trash", registry.trash(account, "bot@agents.localhost"))
     await count("restore", registry.restore(account, "bot@agents.localhost"))
     await count("purge", registry.purge(account, "bot@agents.localhost"))
-    # create: survey, then begin, lock, insert, commit; purge: find, trash, then begin, batch, agent, commit.
-    assert counted == {"create": 5, "update": 2, "live": 1, "trash": 4, "restore": 4, "purge": 11}
+    # create: survey, then begin, lock, insert, log, commit; purge: find, trash, then begin, batch, agent, commit.
+    assert counted == {"create": 6, "update": 2, "live": 1, "trash": 4, "restore": 4, "purge": 11}
 
 
 @pytest.mark.parametrize(

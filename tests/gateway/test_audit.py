@@ -10,15 +10,17 @@ import trio
 from attrs import evolve
 
 from e2ad.core.audit import SYSTEM, Actor, Head, verify
-from e2ad.core.errors import Conflict, MessageNotPending, NotFound
+from e2ad.core.errors import Conflict, MessageNotPending, NotFound, RateLimited
 from e2ad.core.protection import Gate, Inbound, Protection
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway import api_keys, audit, closing, protection, signing_secrets
 from e2ad.gateway.drafting import File
 from e2ad.gateway.edits import Edits
+from e2ad.gateway.exports import Exports
 from e2ad.gateway.principals import Principal
 from e2ad.gateway.reviews import Reviewer
 from e2ad.storage import audit as storage
+from e2ad.storage import retention
 from e2ad.storage.audit import Line
 from e2ad.storage.pool import Database, Executor
 from tests.gateway.test_intake_gate import ANN, hold_sha, protected, receive
@@ -383,20 +385,59 @@ async def test_what_changed_of_a_protection(house: Database) -> None:
     )
 
 
-async def test_deleting_an_account_takes_its_log_along(house: Database) -> None:
+async def test_the_log_outlives_its_account_for_a_while(house: Database) -> None:
     await house.execute("insert into accounts (id, email) values (repeat('b', 32), 'bob@example.com')")
     for account_id in (ACCOUNT, "b" * 32):
         await api_keys.create(house, account_id, "a key")
     verbs = closing.Closing(house, KEYS)
-    gone = await verbs.close(ACCOUNT)
-    assert len(await log(house)) == 1
+    email = await house.fetch_value("select email from accounts where id = %(id)s", {"id": ACCOUNT})
+    gone = await verbs.close(ACCOUNT, ALICE)
     await verbs.erase(ACCOUNT, gone)
-    assert gone["audit_log"] == 1
+    assert await house.fetch_value("select count(*) from accounts") == 1
+    made, deleted = await log(house)
+    assert (made.action, deleted.action, deleted.subject) == ("key.created", "account.deleted", ACCOUNT)
+    assert (deleted.actor, deleted.evidence["email"], deleted.evidence["ended"]["api_keys"]) == ("apk_alice", email, 1)
+    assert await is_whole(house)
+    with pytest.raises(NotFound):
+        await api_keys.revoke(house, ACCOUNT, "apk_1", ALICE)
+    assert await retention.drop_audit(house, closing.KEPT_DAYS) == 0
+    assert await retention.drop_audit(house, -1) == 2
     assert await log(house) == []
     assert await storage.head(house, ACCOUNT) is None
     assert await storage.next_account(house, "") == "b" * 32
-    with pytest.raises(NotFound):
-        await api_keys.revoke(house, ACCOUNT, "apk_1", ALICE)
+    assert await retention.drop_audit(house, -1) == 0
+
+
+async def test_a_log_whose_account_was_removed_by_hand_is_never_swept(house: Database) -> None:
+    await house.execute("insert into accounts (id, email) values (repeat('b', 32), 'bob@example.com')")
+    await api_keys.create(house, "b" * 32, "a key")
+    await house.execute("delete from accounts where id = repeat('b', 32)")
+    assert await retention.drop_audit(house, -1) == 0
+    assert len(await log(house, "b" * 32)) == 1
+
+
+async def test_what_somebody_else_lost_is_told_to_them_alone(house: Database) -> None:
+    """And an account that is closed, or gone, is told nothing, and keeps nobody."""
+    await house.execute(
+        "insert into accounts (id, email, closed_at) values"
+        " (repeat('b', 32), 'bob@example.com', null), (repeat('c', 32), 'carl@example.com', now())"
+    )
+    async with house.transaction() as transaction:
+        await audit.alone(transaction)
+        for account_id in ("b" * 32, "c" * 32, "d" * 32):
+            await audit.record_elsewhere(transaction, account_id, SYSTEM, "domain.displaced", "acme.example", {})
+    assert [len(await log(house, letter * 32)) for letter in "bcd"] == [1, 0, 0]
+    assert await is_whole(house, "b" * 32)
+
+
+async def test_an_export_is_told_when_it_begins(house: Database) -> None:
+    exports = Exports(house, 2, 60)
+    export = await exports.begin(ACCOUNT, ALICE)
+    with pytest.raises(RateLimited):
+        await exports.begin(ACCOUNT, ALICE)
+    await export.aclose()
+    (line,) = await log(house)
+    assert (line.actor, line.action, line.evidence["what"]) == ("apk_alice", "account.exported", "all")
 
 
 @pytest.mark.parametrize(
@@ -449,3 +490,18 @@ async def test_a_decision_costs_one_statement_more_and_that_is_the_last(house: D
             await ended(house, verb, Noting(transaction, 0), message_id)
         audited = [index for index, statement in enumerate(statements) if "audit" in statement]
         assert audited == [len(statements) - 1], verb
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("", ""),
+        ("https://hooks.test", "https://hooks.test"),
+        ("https://hooks.test/a/b?token=secret", "https://hooks.test/a/b"),
+        ("https://user:p%40ss@hooks.test:8443/a", "https://hooks.test:8443/a"),
+        ("https://user:a@b@hooks.test", "https://hooks.test"),
+        ("https://hooks.test/@me", "https://hooks.test/@me"),
+    ],
+)
+def test_the_log_keeps_no_password_of_a_url(url: str, kept: str) -> None:
+    assert audit.public_part(url) == kept

@@ -7,6 +7,7 @@ import trio
 from attrs import evolve
 
 from e2ad.config.sections import Config, Limits
+from e2ad.core.audit import Actor
 from e2ad.core.domain_life import Proof
 from e2ad.core.domain_records import ownership_token
 from e2ad.core.errors import (
@@ -20,7 +21,7 @@ from e2ad.core.errors import (
 )
 from e2ad.core.sealing import KeyRing
 from e2ad.core.slug import domain_and_parents
-from e2ad.gateway import domain_checks
+from e2ad.gateway import audit, domain_checks
 from e2ad.gateway.accounts import keep_from_domain, keep_shared_domain
 from e2ad.gateway.agents import AgentRegistry
 from e2ad.gateway.directory import Directory
@@ -716,3 +717,40 @@ async def test_a_look_for_another_proof_is_no_proof(database, verbs, zone, ada):
     with pytest.raises(NotFound):
         await checks.check(ada, "acme.example", Proof.TXT)
     assert not (await verbs.live(ada, "acme.example")).life.verified
+
+
+async def told(database, account_id) -> list[tuple[str, str]]:
+    lines = await audit.page(database, account_id, limit=100)
+    return [(line.action, line.subject) for line in lines[::-1]]
+
+
+async def test_what_is_decided_about_a_domain_is_told(database, verbs, zone, ada):
+    actor = Actor("key", "apk_1", "192.0.2.7")
+    domain = await verbs.register(ada, "acme.example", actor)
+    await verbs.register(ada, "acme.example", actor)  # the same claim
+    await verbs.verify(ada, "acme.example", Proof.TXT_AND_MX, actor)  # nothing is published yet
+    publish(zone, "acme.example", domain.token)
+    for _ in range(2):
+        await verbs.verify(ada, "acme.example", Proof.TXT_AND_MX, actor)
+    assert await told(database, ada) == [("domain.registered", "acme.example"), ("domain.verified", "acme.example")]
+    verified_line, registered = await audit.page(database, ada, limit=100)
+    assert (verified_line.actor, verified_line.evidence["seen"]["ownership"]) == ("apk_1", "found")
+    assert registered.evidence["proven"] is False
+    assert sorted(registered.evidence["selectors"]) == sorted(key.selector for key in domain.keys)
+
+
+async def test_who_lost_a_claim_is_told_what_went_with_it(database, verbs, zone, ada, bob):
+    await verbs.register(bob, "mail.acme.example")
+    await factories.agent(database, bob, "bot@mail.acme.example", registered_domain="mail.acme.example")
+    publish(zone, "acme.example", token_of(ada, "acme.example"), mx=None)
+    await verbs.register(ada, "acme.example")
+    assert await told(database, bob) == [
+        ("domain.registered", "mail.acme.example"),
+        ("domain.displaced", "acme.example"),
+    ]
+    lost = (await audit.page(database, bob, limit=1))[0]
+    assert lost.evidence == {"claims": ["mail.acme.example"], "trashed_agents": ["bot@mail.acme.example"]}
+    (won,) = await audit.page(database, ada, limit=10)
+    assert (won.evidence["proven"], won.evidence["displaced"]) == (True, ["mail.acme.example"])
+    assert bob not in str(won)
+    assert ada not in str(lost)

@@ -1,5 +1,7 @@
 """A decision that ends half-way is none, wherever it ends."""
 
+import email
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +19,9 @@ from e2ad.gateway.drafting import File
 from e2ad.gateway.edits import Edits, edited
 from e2ad.gateway.gate import Held, judge
 from e2ad.gateway.holds import Desk
+from e2ad.gateway.previews import preview
 from e2ad.gateway.reviews import Reviewer, Reviews
+from e2ad.storage import reviews
 from e2ad.storage.pool import Database, Executor
 
 ACCOUNT = "a" * 32
@@ -181,6 +185,105 @@ async def test_who_edits_while_another_approves(house: Database) -> None:
         )
     for content in (await everything(house))["contents"]:
         assert b"forged" not in content["raw"]
+
+
+async def test_drafts_of_one_conversation_are_approved_at_once(house: Database) -> None:
+    """Each of them has a lock on its own row: nobody may want that of another."""
+    for _ in range(3):
+        conversation = mint.new_id("conv_")
+        held_ids = [await held(house, conversation_id=conversation) for _ in range(6)]
+        async with trio.open_nursery() as nursery:
+            for message_id in held_ids:
+                nursery.start_soon(approve_alone, house, message_id)
+    after = await everything(house)
+    assert len(after["submissions"]) == 18
+    assert {row["review_status"] for row in after["messages"]} == {"review_approved"}
+
+
+async def test_a_draft_is_approved_while_others_of_its_conversation_are_looked_at(house: Database) -> None:
+    message_id, other = await held(house), await held(house)
+    async with house.transaction() as looking:
+        assert await reviews.lock(looking, ACCOUNT, other) is not None
+        with trio.fail_after(5):
+            await approve_alone(house, message_id)
+
+
+async def approve_alone(database: Database, message_id: str) -> None:
+    async with database.transaction() as transaction:
+        await REVIEWS.approve(transaction, ACCOUNT, message_id, PERSON)
+
+
+LETTER = {
+    "html": "<p>x</p>",
+    "attachments": (DraftAttachment("a.bin", "application/octet-stream", bytes(range(256)) * 9000),),
+    "cc": ("carl@example.org",),
+}
+
+
+async def left(database: Database, message_id: str) -> bytes:
+    """The octets that a dispatcher finds, whenever it comes."""
+    content: bytes = await database.fetch_value(
+        "select c.raw from messages m join contents c on c.account_id = m.account_id and c.sha256 = m.content_sha256"
+        " where m.id = %(id)s",
+        {"id": message_id},
+    )
+    return content
+
+
+def name_of(content: bytes) -> str:
+    return str(email.message_from_bytes(content)["Message-ID"])
+
+
+@pytest.mark.parametrize("changes", [{}, LETTER], ids=["plain", "with parts"])
+async def test_what_was_seen_is_what_leaves(house: Database, changes: dict[str, Any]) -> None:
+    message_id, at = await held(house, **changes), mint.now()
+    seen = await preview(house, REVIEWS.acceptance, ACCOUNT, message_id, at)
+    again = await preview(house, REVIEWS.acceptance, ACCOUNT, message_id, at)
+    assert (seen.content, seen.composition) == (again.content, again.composition)
+    before = await everything(house)
+    for statements in range(40):
+        try:
+            async with house.transaction() as transaction:
+                dying = Dying(transaction, statements)
+                await REVIEWS.approve(dying, ACCOUNT, message_id, PERSON, exactly=seen.composition)
+        except Died:
+            assert await everything(house) == before
+        else:
+            break
+    assert statements > 2
+    assert await left(house, message_id) == seen.content
+
+
+async def test_what_was_seen_is_not_what_another_draft_leaves_as(house: Database) -> None:
+    """Of whichever mail leaves nobody has seen the name on another one."""
+    message_id, at = await held(house), mint.now()
+    seen = await preview(house, REVIEWS.acceptance, ACCOUNT, message_id, at)
+    with pytest.raises(Conflict):
+        async with house.transaction() as transaction:
+            await REVIEWS.approve(
+                transaction, ACCOUNT, message_id, PERSON, edits=Edits(text="other"), exactly=seen.composition
+            )
+    assert (await everything(house))["submissions"] == []
+    async with house.transaction() as transaction:
+        await REVIEWS.edit(transaction, ACCOUNT, message_id, PERSON, Edits(text="other"))
+    with pytest.raises(Conflict):
+        async with house.transaction() as transaction:
+            await REVIEWS.approve(transaction, ACCOUNT, message_id, PERSON, exactly=seen.composition)
+    other = await preview(house, REVIEWS.acceptance, ACCOUNT, message_id, at)
+    twin = await preview(house, REVIEWS.acceptance, ACCOUNT, await held(house, text="other"), at)
+    assert len({name_of(one.content) for one in (seen, other, twin)}) == 3
+    async with house.transaction() as transaction:
+        await REVIEWS.approve(transaction, ACCOUNT, message_id, PERSON)
+    assert name_of(await left(house, message_id)) not in {name_of(one.content) for one in (seen, twin)}
+
+
+@pytest.mark.parametrize("seconds", [-24 * 3600 - 60, 120])
+async def test_what_was_seen_too_long_ago_is_looked_at_again(house: Database, seconds: int) -> None:
+    message_id, at = await held(house), mint.now() + timedelta(seconds=seconds)
+    seen = await preview(house, REVIEWS.acceptance, ACCOUNT, message_id, at)
+    with pytest.raises(Conflict):
+        async with house.transaction() as transaction:
+            await REVIEWS.approve(transaction, ACCOUNT, message_id, PERSON, exactly=seen.composition)
 
 
 async def test_wrong_states(house: Database) -> None:

@@ -97,7 +97,7 @@ def chromium(dev: Running) -> Iterator[Chromium]:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(f"{dev.told['dashboard_url']}/")
-        page.get_by_label("API key of the account").fill(dev.api_key)
+        page.get_by_label("API key").fill(dev.api_key)
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url("**/dashboard/**")
         yield Chromium(browser, dev, page.context.storage_state())
@@ -124,7 +124,7 @@ def test_the_first_mail_appears_by_itself(chromium: Chromium) -> None:
     page = chromium.page()
     page.goto(f"{chromium.url}/dashboard/start")
     page.get_by_label("Name").fill("first-run")
-    page.get_by_role("button", name="Make the agent").click()
+    page.get_by_role("button", name="Create agent").click()
     page.get_by_text("Waiting for the first mail").wait_for()
     chromium.mail("first-run@agents.localhost", "It works", 50)
     page.get_by_text("Mail has arrived.").wait_for()
@@ -211,8 +211,8 @@ def test_without_a_script(chromium: Chromium, agent: str) -> None:
     page.get_by_role("heading", name="Re: Letter 0").wait_for()
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("This mail is in the trash.").wait_for()
-    page.get_by_role("button", name="Bring back").click()
-    page.get_by_text("Brought back from the trash.").wait_for()
+    page.get_by_role("button", name="Restore").click()
+    page.get_by_text("Restored from the trash.").wait_for()
 
 
 def test_a_strangers_html_does_nothing(chromium: Chromium, agent: str) -> None:
@@ -243,7 +243,7 @@ def test_an_open_page_does_not_keep_the_process(chromium: Chromium) -> None:
         with running_dev(folder) as own:
             page = chromium.browser.new_context().new_page()
             page.goto(f"{own.told['dashboard_url']}/")
-            page.get_by_label("API key of the account").fill(own.api_key)
+            page.get_by_label("API key").fill(own.api_key)
             page.get_by_role("button", name="Sign in", exact=True).click()
             page.get_by_text("Live", exact=True).wait_for()
             stopping = time.monotonic()
@@ -255,7 +255,7 @@ def test_an_open_page_does_not_keep_the_process(chromium: Chromium) -> None:
 def test_signing_out(chromium: Chromium) -> None:
     page = chromium.browser.new_context().new_page()
     page.goto(f"{chromium.url}/dashboard/inbox?unread=1")
-    page.get_by_label("API key of the account").fill(chromium.dev.api_key)
+    page.get_by_label("API key").fill(chromium.dev.api_key)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/dashboard/inbox?unread=1")
     (cookie,) = [one for one in page.context.cookies() if one["name"] == "e2a_session"]

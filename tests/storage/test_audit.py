@@ -1,6 +1,6 @@
 """The table that is only ever appended to: what the database itself sees to, whoever writes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -10,7 +10,7 @@ from psycopg import errors
 
 from e2ad.core.audit import GENESIS, Flaw, Row, digest, instant, verify
 from e2ad.storage import audit
-from e2ad.storage.audit import Entry
+from e2ad.storage.audit import Entry, Wanted
 from e2ad.storage.pool import Database, Executor, open_pool
 from tests.storage.test_plans_sending import Counting
 
@@ -212,6 +212,19 @@ TAMPERED = [
     ("update audit_heads set number = 3", 4),
     ("update audit_heads set digest = sha256('x')", 5),
     ("update audit_log a set subject = b.subject from audit_log b where a.number = 3 and b.number = 4", 3),
+    # Two rows in each other's place.
+    (
+        "update audit_log set number = -number where number in (2, 3);"
+        " update audit_log set number = 5 + number where number in (-2, -3)",
+        2,
+    ),
+    # One put in between, the others moved on.
+    (
+        "update audit_log set number = -1 - number where number > 3; update audit_log set number = -number"
+        " where number < 0; insert into audit_log select account_id, 4, at, actor_kind, actor, action, 'msg_forged',"
+        " evidence, digest, sha256('z') from audit_log where number = 3; update audit_heads set number = 6",
+        4,
+    ),
     (
         "insert into audit_log select account_id, 6, at, actor_kind, actor, action, subject, evidence, digest,"
         " sha256('z') from audit_log where number = 5",
@@ -248,8 +261,9 @@ async def test_a_page_is_newest_first_and_filtered(house: Database) -> None:
         await append(house, subject=f"msg_{index % 2}", actor=f"apk_{index % 3}", action=f"review.{'ab'[index % 2]}")
     await append(house, BOB)
 
-    async def numbers(before: int | None = None, limit: int = 10, **wanted: str) -> list[int]:
-        return [line.number for line in await audit.page(house, ADA, before=before, limit=limit, **wanted)]
+    async def numbers(before: int | None = None, limit: int = 10, **wanted: Any) -> list[int]:
+        found = await audit.page(house, ADA, before=before, limit=limit, wanted=Wanted(**wanted))
+        return [line.number for line in found]
 
     assert await numbers() == [6, 5, 4, 3, 2, 1]
     assert await numbers(limit=2) == [6, 5]
@@ -257,6 +271,12 @@ async def test_a_page_is_newest_first_and_filtered(house: Database) -> None:
     assert await numbers(subject="msg_0") == [5, 3, 1]
     assert await numbers(actor="apk_2") == [6, 3]
     assert await numbers(action="review.b", before=6) == [4, 2]
+    assert await numbers(actor_kind="link") == []
+    assert await numbers(actor_kind="key", before=3) == [2, 1]
+    assert await numbers(since=AT, until=AT) == []
+    assert await numbers(since=AT, limit=1) == [6]
+    assert await numbers(until=AT) == []
+    assert await numbers(until=AT + timedelta(seconds=1), limit=1) == [6]
     assert await numbers(action="review.b", actor="apk_1", subject="msg_1") == [2]
     (line,) = await audit.page(house, BOB, before=None, limit=10)
     assert (line.evidence, line.at) == ({"a": "é"}, AT)
@@ -281,7 +301,8 @@ async def test_pages_of_a_long_log_read_little(house: Database) -> None:
     }
     for name, wanted in asked.items():
         counting = Counting(house)
-        await audit.page(counting, ADA, **({"before": None, "limit": 50} | wanted))
+        before = wanted.pop("before", None)
+        await audit.page(counting, ADA, before=before, limit=50, wanted=Wanted(**wanted))
         assert sum(counting.pages) < 200, (name, counting.pages)
     for read in (
         lambda it: audit.rows(it, ADA, after=3000, limit=50),

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trio
 
-from e2ad.storage import deliveries
+from e2ad.storage import deliveries, retention
 from e2ad.storage.deliveries import Recorded
 from e2ad.storage.pool import Database, open_pool
 
 ACCOUNT = "a" * 32
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -93,3 +95,107 @@ async def test_disabling_happens_once(database: Database) -> None:
     assert await deliveries.disable_webhook(database, ACCOUNT, "wh_1", "gone")
     assert not await deliveries.disable_webhook(database, ACCOUNT, "wh_1", "gone")
     assert not await deliveries.disable_webhook(database, ACCOUNT, "wh_9", "gone")
+
+
+async def tries(database: Database) -> list[tuple[Any, ...]]:
+    rows = await database.fetch_all(
+        "select delivery_id, number, took, status_code, error, response_excerpt,"
+        " round(extract(epoch from now() - at)::numeric, 1)::float8 as age from delivery_attempts order by 1, 2"
+    )
+    return [tuple(row.values()) for row in rows]
+
+
+async def test_an_attempt_is_written_with_its_outcome(database: Database) -> None:
+    await add(database, "wh_1", 2)
+    one, two = sorted((await claim(database)).attempts, key=lambda attempt: attempt.id)
+    outcomes = [
+        Recorded(ACCOUNT, one.id, 1, "again", 60.0, 503, "HTTP 503", "busy", 2.0, 0.0524),
+        Recorded(ACCOUNT, two.id, 1, "delivered", 0.0, 200, None, "", 1.0, 0.25),
+    ]
+    before = database.statements
+    assert await deliveries.record(database, outcomes) == 2
+    assert database.statements == before + 1, "no round trip more"
+    assert await tries(database) == [
+        (one.id, 1, 52, 503, "HTTP 503", "busy", 2.0),
+        (two.id, 1, 250, 200, None, None, 1.0),
+    ]
+
+
+@pytest.mark.parametrize("result", ["put_off", "put_back", "given_up"])
+async def test_what_was_not_tried_is_no_attempt(database: Database, result: Any) -> None:
+    await add(database, "wh_1")
+    (attempt,) = (await claim(database)).attempts
+    assert await deliveries.record(database, [Recorded(ACCOUNT, attempt.id, 1, result, 60.0, None, "off")]) == 1
+    assert await tries(database) == []
+
+
+async def test_an_attempt_that_came_too_late_to_count_is_written_all_the_same(database: Database) -> None:
+    await add(database, "wh_1")
+    (attempt,) = (await claim(database)).attempts
+    await database.execute("update deliveries set next_attempt_at = now()")
+    await claim(database)
+    late = Recorded(ACCOUNT, attempt.id, 1, "failed", error="late")
+    assert await deliveries.record(database, [late]) == 0
+    assert await deliveries.record(database, [late]) == 0, "written twice, it is one"
+    assert await deliveries.record(database, [Recorded(ACCOUNT, attempt.id, 2, "delivered", status_code=200)]) == 1
+    assert [(number, error) for _, number, _, _, error, _, _ in await tries(database)] == [(1, "late"), (2, None)]
+    assert await deliveries.record(database, [Recorded(ACCOUNT, "whd_gone", 1, "failed", error="gone")]) == 0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("second", ["again", "failed", "put_back", "delivered"])
+async def test_two_attempts_of_one_delivery_are_written_at_once(database: Database, second: Any, turned: bool) -> None:
+    """The database was away for longer than a lease: the outcome of the first is still here when the second ends."""
+    await add(database, "wh_1")
+    (attempt,) = (await claim(database)).attempts
+    await database.execute("update deliveries set next_attempt_at = now()")
+    await claim(database)
+    outcomes = [
+        Recorded(ACCOUNT, attempt.id, 1, "delivered", status_code=200),
+        Recorded(ACCOUNT, attempt.id, 2, second, 60.0, error=None if second == "delivered" else "busy"),
+    ]
+    assert await deliveries.record(database, outcomes[::-1] if turned else outcomes) == 1
+    assert await database.fetch_value("select status from deliveries") == "delivered", "it is not sent a third time"
+    assert [row[1] for row in await tries(database)] == ([1] if second == "put_back" else [1, 2])
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_delivery_that_is_deleted_meanwhile_keeps_none_from_being_written(
+    database: Database, late: bool
+) -> None:
+    await add(database, "wh_1", 2)
+    one, two = (await claim(database)).attempts
+    if late:
+        await database.execute("update deliveries set attempts = 2")
+    outcomes = [Recorded(ACCOUNT, attempt.id, 1, "failed", error="x") for attempt in (one, two)]
+    written: list[int] = []
+
+    async def record() -> None:
+        written.append(await deliveries.record(database, outcomes))
+
+    async with trio.open_nursery() as nursery, database.transaction() as deleting:
+        await deleting.execute("delete from deliveries where id = %(i)s", {"i": one.id})
+        nursery.start_soon(record)
+        with trio.fail_after(10):
+            while not await database.fetch_value(WAITING):
+                await trio.sleep(0.01)
+    assert written == [0 if late else 1]
+    assert [row[0] for row in await tries(database)] == [two.id]
+
+
+async def test_attempts_go_with_their_delivery(database: Database) -> None:
+    await add(database, "wh_1", 3)
+    found = (await claim(database)).attempts
+    await deliveries.record(database, [Recorded(ACCOUNT, one.id, 1, "delivered", 0.0, 200) for one in found])
+    await database.execute(
+        "insert into replays (account_id, id, target, filter, events, deliveries, created_at)"
+        " values (%(a)s, 'rpl_old', 'endpoints', '{}', 1, 1, now() - interval '91 days'),"
+        " (%(a)s, 'rpl_new', 'endpoints', '{}', 1, 1, now())",
+        {"a": ACCOUNT},
+    )
+    await database.execute(
+        "update deliveries set created_at = now() - interval '91 days' where id <> %(i)s", {"i": found[0].id}
+    )
+    assert await retention.drop_deliveries(database, 90, 100) == 2
+    assert [row[0] for row in await tries(database)] == [found[0].id]
+    assert await database.fetch_value("select array_agg(id) from replays") == ["rpl_new"]

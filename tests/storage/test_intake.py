@@ -3,6 +3,7 @@
 import hashlib
 
 import attrs
+import trio
 
 from e2ad.core import signing
 from e2ad.gateway import mint
@@ -12,6 +13,7 @@ from e2ad.storage.pool import Database, open_pool
 from tests import factories
 
 AGENT = "bot@agents.test"
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 def message(account_id: str, number: int) -> NewMessage:
@@ -109,3 +111,24 @@ async def test_one_prepared_statement_serves_all_mails(database_dsn):
             "select count(*) from pg_prepared_statements where statement like '%intake_keys%'"
         )
         assert prepared == 1
+
+
+async def test_mail_in_has_its_conversation_before_it_counts(database: Database) -> None:
+    """As an answer on its way out does: when both cross each other, neither waits for what the other has."""
+    account_id = await household(database)
+    first = message(account_id, 0)
+    second = attrs.evolve(message(account_id, 1), conversation_id=first.conversation_id, threaded=True)
+    await intake.store(database, [first], outbox=True)
+
+    async def comes_in() -> None:
+        await intake.store(database, [second], outbox=True)
+
+    async with trio.open_nursery() as nursery, database.transaction() as going_out:
+        await going_out.execute("update messages set threaded = true where id = %(id)s", {"id": first.id})
+        nursery.start_soon(comes_in)
+        with trio.fail_after(10):
+            while not await database.fetch_value(WAITING):
+                await trio.sleep(0.01)
+        await going_out.execute("update account_usage set messages_month = 1")
+    assert await database.fetch_value("select bool_and(threaded) from messages")
+    assert await database.fetch_value("select storage_bytes from account_usage") == first.size + second.size

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -299,6 +300,30 @@ async def test_retries_come_when_they_are_due(database: Database, endpoint: Any)
     waits = [b.at - a.at for a, b in zip(endpoint.received, endpoint.received[1:], strict=False)]
     assert 0.19 < waits[0] < 1.0
     assert 0.29 < waits[1] < 1.0
+
+
+async def test_each_attempt_is_written_with_what_came_back(database: Database, endpoint: Any) -> None:
+    endpoint.answers = [
+        far.Answer(status=500, body=b"broken", delay=0.05),
+        far.Answer(status=302, delay=0.1),
+        far.Answer(status=200),
+    ]
+    await add_webhook(database, endpoint.url())
+    await add_deliveries(database)
+    async with running(database, settings=Settings(retry_schedule_seconds=(0.2, 0.3))):
+        await until(lambda: settled(database), 5.0)
+    tries = await database.fetch_all("select * from delivery_attempts order by number")
+    assert [(one["number"], one["status_code"], one["response_excerpt"]) for one in tries] == [
+        (1, 500, "broken"),
+        (2, 302, "ok"),
+        (3, 200, "ok"),
+    ]
+    assert [one["error"] for one in tries] == ["HTTP 500", "HTTP 302: redirects are not followed", None]
+    assert tries[0]["took"] >= 50
+    assert tries[1]["took"] >= 100
+    waits = [(b["at"] - a["at"]).total_seconds() for a, b in pairwise(tries)]
+    assert 0.25 <= waits[0] < 1.5
+    assert 0.4 <= waits[1] < 1.5
 
 
 async def test_a_lost_attempt_comes_again_when_its_lease_ends(database: Database, endpoint: Any) -> None:

@@ -11,7 +11,7 @@ __all__ = ["ROUTES", "delete_user", "export_user"]
 @classic("GET", "/api/v1/users/me/export")
 async def export_user(call: ClassicCall[None]) -> Result:
     """The document of `/v1/account/export`."""
-    return await export_result(call.services, call.principal.account_id)
+    return await export_result(call.services, call.principal.account_id, call.actor)
 
 
 @classic("DELETE", "/api/v1/users/me")
@@ -19,7 +19,7 @@ async def delete_user(call: ClassicCall[None]) -> DeleteUserDataResult:
     """Delete the account and all it owns, if the query says `confirm=DELETE`."""
     if call.first("confirm") != "DELETE":
         raise InvalidRequest("deleting the account needs confirm=DELETE")
-    return await deleted_account(call.services, call.principal.account_id)
+    return await deleted_account(call.services, call.principal.account_id, call.actor)
 
 
 ROUTES = [export_user, delete_user]

@@ -14,6 +14,7 @@ from e2ad.core.events import rfc3339
 from e2ad.core.protection import Protection
 from e2ad.gateway import protection as protection_verbs
 from e2ad.gateway.agents import MODES, AgentDraft
+from e2ad.gateway.audit import actor_of
 from e2ad.storage import agents as table
 from e2ad.storage.agents import Agent, Change
 
@@ -93,7 +94,8 @@ async def create_agent(call: ClassicCall[CreateAgent]) -> CreatedAgent:
         verbs.mailbox(draft)
     principal = await call.services.access.resolve(call.header("authorization"))
     await authorize(call.services, Scope.ACCOUNT, principal, None)
-    agent = await verbs.create(principal.account_id, draft)
+    actor = actor_of(principal, call.client_address)
+    agent = await verbs.create(principal.account_id, draft, actor)
     return CreatedAgent(agent.email, agent.domain, agent.email)
 
 

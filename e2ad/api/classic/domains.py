@@ -13,6 +13,7 @@ from e2ad.core.domain_life import Proof
 from e2ad.core.domain_records import Purpose
 from e2ad.core.errors import InvalidRequest
 from e2ad.core.events import rfc3339
+from e2ad.gateway import audit
 from e2ad.gateway.domains import DomainRegistry
 from e2ad.storage import domains as table
 from e2ad.storage.domains import Domain
@@ -108,7 +109,7 @@ async def register_domain(call: ClassicCall[RegisterDomain]) -> DomainView:
     if not call.body.domain.strip():
         raise InvalidRequest("domain is required")
     verbs = registry(call.services)
-    return _view(verbs, await verbs.register(call.principal.account_id, call.body.domain))
+    return _view(verbs, await verbs.register(call.principal.account_id, call.body.domain, call.actor))
 
 
 @classic("GET", "/api/v1/domains/{domain}")
@@ -122,7 +123,7 @@ async def get_domain(call: ClassicCall[None]) -> DomainView:
 async def verify_domain(call: ClassicCall[None]) -> Result:
     """Look at the DNS now; the TXT record alone decides."""
     verbs = registry(call.services)
-    checked = await verbs.verify(call.principal.account_id, call.path["domain"], Proof.TXT)
+    checked = await verbs.verify(call.principal.account_id, call.path["domain"], Proof.TXT, call.actor)
     mx, spf, dkim = probe_words(checked)
     verified = checked.proven and checked.domain.life.verified
     # The classic words have no mismatch: a record that is not the right one is missing.
@@ -151,7 +152,8 @@ async def change_domain(call: ClassicCall[ChangeDomain]) -> DomainView:
 async def delete_domain(call: ClassicCall[None]) -> Result:
     """Give a name up."""
     async with call.services.db.transaction() as transaction:
-        await registry(call.services).delete(transaction, call.principal.account_id, call.path["domain"])
+        name = await registry(call.services).delete(transaction, call.principal.account_id, call.path["domain"])
+        await audit.record(transaction, call.principal.account_id, call.actor, "domain.deleted", name)
     return Result(204, None, encoded=b"")
 
 

@@ -164,7 +164,7 @@ async def _messages(desk: Desk, wanted: Wanted, agents: Sequence[Inbox]) -> tupl
         "limit": str(ROWS),
     }
     compile_search(wanted.search)  # what is wrong with it is said once, not for each inbox
-    chosen = [wanted.agent] if wanted.agent else [one.email for one in agents if one.unread or not wanted.unread]
+    chosen = [wanted.agent] if wanted.agent else await _worth_asking(desk, wanted, agents)
     found, cursor = list[tuple[str, Mapping[str, Any]]](), None
     more = len(chosen) > MOST_SEARCHED
     for email in chosen[:MOST_SEARCHED]:
@@ -178,6 +178,13 @@ async def _messages(desk: Desk, wanted: Wanted, agents: Sequence[Inbox]) -> tupl
     rows = await storage.rows(desk.services.db, desk.account_id, [item["id"] for _, item in found])
     lines = [_of_message(email, item, rows.get(item["id"])) for email, item in found]
     return lines, cursor if wanted.agent else None, more and not wanted.agent
+
+
+async def _worth_asking(desk: Desk, wanted: Wanted, agents: Sequence[Inbox]) -> list[str]:
+    """The inboxes in which a filter can find anything."""
+    emails = [one.email for one in agents if one.unread or not wanted.unread]
+    full = await storage.with_mail(desk.services.db, desk.account_id, emails, deleted=wanted.box == "trash")
+    return [email for email in emails if email in full]
 
 
 def _of_thread(row: Thread) -> Line:

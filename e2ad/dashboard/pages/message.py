@@ -29,7 +29,7 @@ from e2ad.storage import desk as storage
 from e2ad.storage import reviews
 from e2ad.storage.messages import Message
 
-__all__ = ["PAGES"]
+__all__ = ["PAGES", "continuity_of", "file_name", "safe_of"]
 
 MESSAGE: Final = "/inbox/<email>/messages/<id>"
 MOST_RAW: Final = 400_000
@@ -66,7 +66,7 @@ async def message(desk: Desk) -> View:
         verified_domain=row.verified_domain,
         authentication=row.authentication,
         inside=row.direction == "inbound" and row.entity_type == EntityType.AGENT.value,
-        continuity=_continuity(row),
+        continuity=continuity_of(row),
         findings=noticed.findings,
         removed=model.content.removed,
         flag_reason=row.flag_reason or "",
@@ -86,11 +86,12 @@ async def message(desk: Desk) -> View:
         has_html=(draft.html if draft else row.body_html) is not None,
         html_height=_height(row.body_html or ""),
         as_html=desk.asked("show") == "html",
-        remote=desk.asked("images") == "1",
+        remote=desk.pictures,
         blocked=await _blocked(row) if desk.asked("show") == "html" and row.body_html else 0,
         evidence=explain(facts) if row.direction == "inbound" else None,
         hold=noticed,
         bcc=noticed.bcc_addresses,
+        has_source=row.content_sha256 is not None,
         moments=timeline(lifecycle["items"], pushed),
         thread=await _thread(desk, row),
     )
@@ -102,8 +103,8 @@ async def html(desk: Desk) -> File:
     row = (await _read(desk, mark_read=False)).message
     if row.body_html is None:
         raise NotFound("This mail has no HTML")
-    remote = desk.asked("images") == "1"
-    safe = await _safe(row, remote=remote)
+    remote = desk.pictures
+    safe = await safe_of(row, remote=remote)
     headers = {
         "Content-Security-Policy": policy(remote=remote),
         "X-Frame-Options": "SAMEORIGIN",
@@ -117,7 +118,7 @@ async def raw(desk: Desk) -> View | File:
     """The mail's own bytes: as text that can be read, or as a file."""
     content = await desk.call("getRawMessage", path={"email": desk.email, "id": desk.path["id"]})
     if desk.asked("download"):
-        name = _file_name(desk.path["id"], "message")
+        name = file_name(desk.path["id"], "message")
         return File(content, "message/rfc822", {"Content-Disposition": f'attachment; filename="{name}.eml"'})
     return show(
         "raw.html",
@@ -138,7 +139,7 @@ async def attachment(desk: Desk) -> File:
     found = await gateway.cut(content, int(index))
     if found.content is None:
         raise AttachmentNotFound
-    name = _file_name(found.meta.filename or "", f"attachment-{index}")
+    name = file_name(found.meta.filename or "", f"attachment-{index}")
     plain = name.encode("ascii", "replace").decode().replace("?", "_")
     headers = {
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
@@ -205,7 +206,8 @@ async def _missing(desk: Desk) -> Failure:
     return MessageHeld("This mail is held: nobody gets to see it here before it is let through")
 
 
-def _continuity(row: Message) -> dict[str, Any] | None:
+def continuity_of(row: Message) -> dict[str, Any] | None:
+    """What is known of the sender from earlier mail; None where nothing is."""
     if row.continuity is None:
         return None
     return {"status": row.continuity, "detail": row.continuity_detail, "resembles": row.resembles}
@@ -223,7 +225,8 @@ async def _thread(desk: Desk, row: Message) -> list[dict[str, Any]]:
     return messages if len(messages) > 1 else []
 
 
-async def _safe(row: Message, *, remote: bool) -> SafeHtml:
+async def safe_of(row: Message, *, remote: bool) -> SafeHtml:
+    """The HTML of a stored mail, made harmless."""
     markup = row.body_html or ""
     work = partial(_made_safe, markup, row.raw or b"", row.attachments, remote)
     if len(markup) + len(row.raw or b"") <= _LARGE:
@@ -232,7 +235,7 @@ async def _safe(row: Message, *, remote: bool) -> SafeHtml:
 
 
 async def _blocked(row: Message) -> int:
-    return (await _safe(row, remote=False)).blocked
+    return (await safe_of(row, remote=False)).blocked
 
 
 def _made_safe(markup: str, raw: bytes, attachments: list[dict[str, Any]], remote: bool) -> SafeHtml:
@@ -246,7 +249,7 @@ def _made_safe(markup: str, raw: bytes, attachments: list[dict[str, Any]], remot
     return safe_html(markup, pictures, remote=remote)
 
 
-def _file_name(name: str, otherwise: str) -> str:
+def file_name(name: str, otherwise: str) -> str:
     """A name that is safe on every system: no path, no controls, no tricks with the direction of writing."""
     clean = _UNSAFE.sub("_", remove_unseen(name)[0].replace("\n", " ")).strip(" .")
     return clean[:120] or otherwise

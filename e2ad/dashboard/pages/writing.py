@@ -30,7 +30,7 @@ async def compose(desk: Desk) -> View | See:
     return _form("compose", [one.email for one in agents], given, new_secret())
 
 
-@page("POST", "/compose")
+@page("POST", "/compose", large=True)
 async def send(desk: Desk) -> View | See:
     """Send a new mail."""
     sender = desk.form.line("from").lower()
@@ -49,7 +49,7 @@ async def reply(desk: Desk) -> View:
     return _form("reply", [desk.email], {}, new_secret(), await _parent(desk))
 
 
-@page("POST", MESSAGE + "/reply")
+@page("POST", MESSAGE + "/reply", large=True)
 async def send_reply(desk: Desk) -> View | See:
     """Send an answer."""
     body = {
@@ -70,7 +70,7 @@ async def forward(desk: Desk) -> View:
     return _form("forward", [desk.email], {}, new_secret(), await _parent(desk))
 
 
-@page("POST", MESSAGE + "/forward")
+@page("POST", MESSAGE + "/forward", large=True)
 async def send_forward(desk: Desk) -> View | See:
     """Hand a mail on, with its attachments."""
     body = {"to": desk.form.addresses("to"), "text": desk.form.text("text")}

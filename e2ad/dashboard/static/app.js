@@ -1,4 +1,4 @@
-// What htmx cannot: one stream a page, times in the reader's zone, "/" to search, and copying.
+// What htmx cannot: one stream a page, times in the reader's zone, "/" to search, copying, and waiting.
 (function () {
   "use strict";
   var url = document.body.dataset.stream, last = document.body.dataset.since, source = null, due = null, sign = document.getElementById("live");
@@ -53,6 +53,13 @@
     event.preventDefault();
     field.focus();
     field.select();
+  });
+  // A form that takes its time says so, until there is another page; one that a person came back to has been answered.
+  document.addEventListener("submit", function (event) {
+    if (event.submitter && "slow" in event.target.dataset) { event.submitter.setAttribute("aria-busy", "true"); }
+  });
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("button[aria-busy]").forEach(function (node) { node.removeAttribute("aria-busy"); });
   });
   document.addEventListener("click", function (event) {
     var button = event.target.closest("[data-copy]"), was;
