@@ -244,10 +244,10 @@ async def test_a_child_of_mail_out_that_is_killed_sends_nothing_twice(
 
 
 def test_no_supervised_child_is_left_out() -> None:
-    """Those with a `run`; the doors end the whole house, and sweeps and announcements have no work in flight."""
+    """Those with a `run`; the doors end the whole house, and the last five have no mail in flight."""
     mail_in = {"listener", "access", "doorman", "authenticator", "intake", "deliveries", "hub"}
     mail_out = {"dispatcher", "relay", "expiry", "screening", "indexer"}
-    supervised = mail_in | mail_out | {"sweeps", "announcer", "tools", "live"}
+    supervised = mail_in | mail_out | {"sweeps", "announcer", "tools", "live", "presence"}
     text = Path(tree.__file__).read_text()
     assert {name for name in supervised if f'PATIENT, "{name}"' in text} == supervised
     assert text.count('PATIENT, "') == len(supervised)
