@@ -186,6 +186,9 @@ class AgentRegistry:
         if change.webhook_url:
             await self.guard.check_url(change.webhook_url)
         told = audit.difference(_ways(agent), _ways(wanted))
+        if wanted.webhook_url != agent.webhook_url:
+            # Also where only what the log does not keep of it has changed.
+            told.setdefault("webhook_url", {"before": _public(agent), "after": _public(wanted)})
         if not told:
             return await _updated(self.database, account_id, email, change)
         async with self.database.transaction() as transaction:
@@ -347,8 +350,11 @@ async def _updated(executor: Executor, account_id: str, email: str, change: Chan
 
 def _ways(agent: Agent) -> dict[str, Any]:
     """What decides where its mail goes, without what a URL may keep secret."""
-    url = audit.public_part(agent.webhook_url)
-    return {"agent_mode": agent.agent_mode, "webhook_url": url, "catch_all": agent.catch_all}
+    return {"agent_mode": agent.agent_mode, "webhook_url": _public(agent), "catch_all": agent.catch_all}
+
+
+def _public(agent: Agent) -> str:
+    return audit.public_part(agent.webhook_url)
 
 
 def _check_free(account_id: str, survey: Survey) -> None:

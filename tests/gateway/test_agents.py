@@ -26,9 +26,11 @@ from e2ad.core.errors import (
 )
 from e2ad.core.sealing import KeyRing
 from e2ad.gateway import agents as module
+from e2ad.gateway import audit
 from e2ad.gateway.accounts import bootstrap, keep_shared_domain
 from e2ad.gateway.agents import AgentDraft, AgentRegistry
 from e2ad.storage.agents import Change
+from e2ad.storage.audit import Wanted
 from e2ad.storage.connection import TrioConnection
 from e2ad.storage.pool import Database
 from tests.zone import HOOK, Zone, guard
@@ -320,6 +322,17 @@ async def test_an_agent_is_changed(registry: AgentRegistry, account: str, strang
     await registry.trash(account, email)
     with pytest.raises(NotFound):
         await registry.update(account, email, Change(name="x"))
+
+
+async def test_another_secret_in_its_url_is_told_without_it(
+    database: Database, registry: AgentRegistry, account: str
+) -> None:
+    agent = await registry.create(account, AgentDraft(slug="bot", agent_mode="cloud", webhook_url=f"{HOOK}?k=one"))
+    for wanted, rows in ((f"{HOOK}?k=two", 1), (f"{HOOK}?k=two", 1), (HOOK.replace("//", "//me:three@"), 2)):
+        await registry.update(account, agent.email, Change(webhook_url=wanted))
+        lines = await audit.page(database, account, limit=9, wanted=Wanted(action="agent.changed"))
+        told = {"changed": {"webhook_url": {"before": HOOK, "after": HOOK}}}
+        assert [line.evidence for line in lines] == [told] * rows
 
 
 async def test_a_domain_has_one_catch_all(database: Database, registry: AgentRegistry, account: str) -> None:

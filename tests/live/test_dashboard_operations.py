@@ -64,7 +64,7 @@ def test_another_span_and_another_agent(chromium: Chromium, agent: str) -> None:
     page.goto(f"{chromium.url}/dashboard/operations")
     page.get_by_role("link", name="7 days").click()
     page.get_by_label("Agent", exact=True).select_option(agent)
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Filter").click()
     page.get_by_role("heading", name=f"Operations {agent}").wait_for()
     assert "span=7d" in page.url
     assert page.locator("#rows-mail tr").count() == 7
