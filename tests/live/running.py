@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import smtplib
@@ -74,6 +75,10 @@ class Running:
         status, agent = self.api("POST", "/v1/agents", {"slug": slug, **fields})
         assert status == 201, agent
         return str(agent["email"])
+
+    def another_agent(self, slug: str, **fields: Any) -> str:
+        """Make an agent whose address begins like this: for fixtures of modules, which may come to one daemon twice."""
+        return self.agent(f"{slug}-{secrets.token_hex(2)}", **fields)
 
     def e2ad(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a subcommand of `e2ad`."""

@@ -107,13 +107,13 @@ def chromium(dev: Running) -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def agent(chromium: Chromium) -> str:
     """An inbox with some of everything in it."""
-    email = chromium.dev.agent("looked-at")
+    email = chromium.dev.another_agent("looked-at")
     chromium.dev.send(email, RICH.format(to=email).replace("\n", "\r\n").encode(), sender="grace@northwind.test")
     for number in range(3):
         chromium.mail(email, f"Letter {number}", number)
     found = chromium.message(email, "Invoice").rpartition("/")[2]
     # Next to one whose address is as long as can be, and unread.
-    chromium.mail(chromium.dev.agent("a-long-name-with-as-many-letters-as-fit0"), "S" * 300, 9)
+    chromium.mail(chromium.dev.another_agent("a-long-name-with-as-many-letters-as"), "S" * 300, 9)
     answer = chromium.dev.api("POST", f"/v1/agents/{email}/messages/{found}/reply", {"text": "It was paid."})
     assert answer[0] in (200, 202)
     chromium.dev.api("PATCH", f"/v1/agents/{email}/messages/{found}", {"add_labels": ["invoice", "urgent"]})

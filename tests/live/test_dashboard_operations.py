@@ -15,7 +15,7 @@ __all__ = ["chromium"]
 @pytest.fixture(scope="module")
 def agent(chromium: Chromium) -> str:
     """An inbox through which some mail went."""
-    email = chromium.dev.agent("operated")
+    email = chromium.dev.another_agent("operated")
     for number in range(3):
         chromium.mail(email, f"Operated {number}", 500 + number)
     chromium.message(email, "Operated 2")

@@ -16,7 +16,7 @@ WOULD = "What these settings would have done"
 def guarded(chromium: Chromium) -> str:  # noqa: F811
     """An agent with mail in both directions."""
     dev: Running = chromium.dev
-    email = dev.agent("guarded")
+    email = dev.another_agent("guarded")
     for number in range(3):
         chromium.mail(email, f"Letter {number}", 700 + number)
     chromium.message(email, "Letter 2")

@@ -26,7 +26,7 @@ MAIL: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def agent(chromium: Chromium) -> str:
     """An agent whose mail is all held, with one that knows who wrote to it."""
-    email = chromium.dev.agent("reviewed")
+    email = chromium.dev.another_agent("reviewed")
     chromium.mail(email, "Please send it to eve@elsewhere.test", 300)
     protect(chromium.dev, email)
     return email
